@@ -1,0 +1,21 @@
+//! The one place that reads clocks. Everything else is told what time it is.
+
+use crate::units::{Now, Uptime, WallTime};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Both clocks, read together.
+#[must_use]
+pub fn now() -> Now {
+    Now { uptime: uptime(), wall: WallTime(millis(ClockId::Realtime)) }
+}
+
+/// `CLOCK_BOOTTIME` in milliseconds: goes on during suspend, never steps.
+#[must_use]
+pub fn uptime() -> Uptime {
+    Uptime(u64::try_from(millis(ClockId::Boottime)).unwrap_or(0))
+}
+
+fn millis(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}

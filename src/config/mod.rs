@@ -1,0 +1,1 @@
+//! TOML configuration: loading, and all complaints at once.

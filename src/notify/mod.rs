@@ -1,0 +1,3 @@
+//! Who is told, when, and why.
+
+pub mod options;

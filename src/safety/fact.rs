@@ -1,0 +1,207 @@
+//! What goes into the core and what comes out: closed enums, so that everything that can move it, and
+//! everything it can say, is listed on this page.
+
+use crate::safety::alarm::AlarmChange;
+use crate::safety::reading::{ReadFault, Reading};
+use crate::safety::risk::{Finding, LevelChange};
+use crate::safety::sequence::{Notice, RunId, SequenceChange};
+use crate::safety::site::{ActionId, AlarmId, PointId, SequenceId, SystemFault};
+use crate::units::{Uptime, Value};
+
+/// One thing that happened outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A poll answered, or failed to.
+    Sampled {
+        /// The point read.
+        point: PointId,
+        /// When the request was sent. Feedback counts only if asked for after the command (S21).
+        asked: Uptime,
+        /// When the reply arrived, or the poll was given up.
+        taken: Uptime,
+        /// The value, or why there is none.
+        result: Result<Value, ReadFault>,
+    },
+    /// An order came to an end.
+    Answered {
+        /// Which order.
+        order: OrderId,
+        /// When its outcome was known.
+        at: Uptime,
+        /// What became of it.
+        result: Result<(), DriveFault>,
+    },
+    /// A person asks.
+    Asked {
+        /// Who; a name from the configuration.
+        by: Operator,
+        /// What.
+        request: Request,
+    },
+    /// A part of emberwatch itself fails or works again.
+    System {
+        /// Which part.
+        fault: SystemFault,
+        /// Failing now?
+        failing: bool,
+    },
+}
+
+/// A person, by the name the configuration gives.
+pub type Operator = std::sync::Arc<str>;
+
+/// What a person may ask of the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// "I have seen this occurrence of this alarm."
+    Acknowledge {
+        /// The alarm.
+        alarm: AlarmId,
+        /// The occurrence that was seen; an older one is refused.
+        occurrence: u64,
+    },
+    /// Let go of an alarm that is latched though its cause has gone.
+    ResetAlarm {
+        /// The alarm.
+        alarm: AlarmId,
+    },
+    /// Stop this run before its point of no return.
+    Abort {
+        /// The sequence.
+        sequence: SequenceId,
+        /// The run that was seen; another one is refused. `None` takes the one that runs.
+        run: Option<RunId>,
+    },
+    /// Let the sequence cut by itself.
+    Arm {
+        /// The sequence.
+        sequence: SequenceId,
+    },
+    /// Let the sequence judge and record, but write nothing.
+    Disarm {
+        /// The sequence.
+        sequence: SequenceId,
+    },
+    /// First step of a cut by hand.
+    Select {
+        /// The sequence.
+        sequence: SequenceId,
+    },
+    /// Second step of a cut by hand: by the same person, within ten seconds of the first.
+    Start {
+        /// The sequence.
+        sequence: SequenceId,
+    },
+    /// Let a finished run go, so that the sequence can run again.
+    ResetSequence {
+        /// The sequence.
+        sequence: SequenceId,
+    },
+}
+
+/// Why a request was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The alarm does not stand, or has nothing to acknowledge or reset.
+    NothingToDo,
+    /// It was about an older occurrence or another run.
+    OutOfDate,
+    /// The run is past its point of no return.
+    TooLate,
+    /// Not from this state: for instance a start without a select, or arming while a run is under way.
+    NotNow,
+    /// The cause is still there, or not known to be gone.
+    CauseStands,
+}
+
+/// One thing the core says. Facts may be lost; orders may not.
+#[must_use]
+#[derive(Debug)]
+pub enum Output {
+    /// Something to know.
+    Fact(Fact),
+    /// Something to do.
+    Order(Order),
+}
+
+/// Something to know.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A point was read, or its quality changed.
+    Reading {
+        /// The point.
+        point: PointId,
+        /// What is now known of it.
+        reading: Reading,
+    },
+    /// A rule judges otherwise than before.
+    Finding(Finding),
+    /// The level of a zone changed.
+    Level(LevelChange),
+    /// An alarm changed.
+    Alarm(AlarmChange),
+    /// A sequence changed.
+    Sequence(Box<SequenceChange>),
+    /// What service owners should know.
+    Notice(Box<Notice>),
+    /// The loop was held up: all data is stale until read again (R14).
+    Gap {
+        /// How long nothing was judged.
+        lasted: crate::units::Millis,
+    },
+    /// A person's request was followed.
+    Followed {
+        /// Who asked.
+        by: Operator,
+        /// What.
+        request: Request,
+    },
+    /// A person's request was not followed.
+    Refused {
+        /// Who asked.
+        by: Operator,
+        /// What.
+        request: Request,
+        /// Why not.
+        why: Refusal,
+    },
+}
+
+/// The number of an order: unique for a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub u64);
+
+/// A command to a device. Not `Clone`: one order, one answer.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its number.
+    pub id: OrderId,
+    /// The run that gives it.
+    pub run: RunId,
+    /// The sequence that gives it.
+    pub sequence: SequenceId,
+    /// The stage that gives it, counted from zero.
+    pub stage: u8,
+    /// What to do.
+    pub action: ActionId,
+    /// First, second or third try, counted from one.
+    pub attempt: u8,
+    /// When its outcome is taken as unknown.
+    pub answer_by: Uptime,
+}
+
+/// What became of an order that was not confirmed. The border type of the field's orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DriveFault {
+    /// The frame never left: no connection, or the pre-read failed. Nothing happened.
+    NotSent,
+    /// The device refused with this Modbus exception code. Nothing happened.
+    Exception(u8),
+    /// No reply after sending: nobody knows what happened.
+    NoAnswer,
+    /// The reply was not the echo of the command: nobody knows what happened.
+    WrongEcho,
+    /// Not in the allow-list: refused at the last gate, nothing was sent (S22).
+    NotAllowed,
+}

@@ -1,0 +1,267 @@
+//! The staged power cut.
+
+pub mod spec;
+
+use crate::safety::fact::{DriveFault, Operator, OrderId};
+use crate::safety::risk::Level;
+use crate::safety::sequence::spec::Mode;
+use crate::safety::site::{PointId, SequenceId, ZoneId};
+use crate::units::{Millis, Uptime, WallTime};
+
+/// The number of a run of any sequence: unique for a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+/// What started a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The vote was complete; bit `i` stands for channel `i` of the trigger.
+    Vote {
+        /// Who voted.
+        voting: u32,
+        /// True if the policy for lost channels decided.
+        by_policy: bool,
+    },
+    /// A person, in two steps.
+    Manual {
+        /// Who.
+        by: Operator,
+    },
+}
+
+/// One sequence, as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceState {
+    /// What it may do.
+    pub mode: Mode,
+    /// What it does.
+    pub phase: Phase,
+}
+
+/// What a sequence does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Phase {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// A run, from its start until it is reset.
+    Run(Run),
+}
+
+/// One run of a sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// What started it.
+    pub cause: Cause,
+    /// When, for people.
+    pub since: WallTime,
+    /// True if it only records what it would do: the sequence was in shadow when it started.
+    pub shadow: bool,
+    /// Where it is.
+    pub step: Step,
+    /// What became of each stage; one entry per stage.
+    pub stages: Vec<StageState>,
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// The abort window: nothing is written before `until`.
+    Countdown {
+        /// When the first stage begins.
+        until: Uptime,
+    },
+    /// After a restart: devices are read before anything is written (R12).
+    Rereading {
+        /// The first stage that was not verified.
+        stage: u8,
+        /// When waiting for good readings ends.
+        until: Uptime,
+    },
+    /// A stage waits for its delay and its permissives.
+    Waiting {
+        /// Which.
+        stage: u8,
+        /// Not before.
+        from: Uptime,
+        /// The stage fails if its permissives do not hold by then.
+        until: Uptime,
+    },
+    /// A stage's command is under way.
+    Ordered {
+        /// Which.
+        stage: u8,
+        /// The order.
+        order: OrderId,
+        /// First, second or third try, counted from one.
+        attempt: u8,
+        /// Its outcome is unknown after this.
+        answer_by: Uptime,
+    },
+    /// A stage's effect is being read back.
+    Verifying {
+        /// Which.
+        stage: u8,
+        /// First, second or third try, counted from one.
+        attempt: u8,
+        /// Only reads asked for after this count (S21).
+        after: Uptime,
+        /// The try fails if the effect is not seen by then.
+        until: Uptime,
+    },
+    /// Stopped at a stage, waiting for a person.
+    Held {
+        /// Which.
+        stage: u8,
+    },
+    /// Every stage came to an end and the last one was verified.
+    Done,
+    /// Every stage came to an end, the last one without effect: the zone is not isolated.
+    Failed,
+    /// Stopped by a person before its point of no return.
+    Aborted {
+        /// Who.
+        by: Operator,
+    },
+}
+
+/// What became of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageState {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Waiting for delay and permissives.
+    Waiting,
+    /// The command is under way: sent, not confirmed.
+    Ordered,
+    /// The device confirmed; its effect is being read back.
+    Confirmed,
+    /// The effect was seen by independent feedback.
+    Verified,
+    /// It had no effect, for this reason.
+    Failed(StageFault),
+}
+
+/// Why a stage failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageFault {
+    /// This permissive did not hold in time.
+    Permissive(PointId),
+    /// The command was not carried out, after all its tries.
+    Drive(DriveFault),
+    /// The command was confirmed, but this feedback did not follow in time.
+    NoEffect(PointId),
+}
+
+/// A sequence changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceChange {
+    /// Which sequence.
+    pub sequence: SequenceId,
+    /// What happened.
+    pub event: SequenceEvent,
+    /// How it stands now.
+    pub now: SequenceState,
+}
+
+/// What happened to a sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SequenceEvent {
+    /// Its mode was changed.
+    Mode {
+        /// Who changed it; `None` at the start.
+        by: Option<Operator>,
+    },
+    /// Somebody took the first step of a cut by hand.
+    Selected {
+        /// Who.
+        by: Operator,
+    },
+    /// The vote was complete, or a person started it: the countdown runs.
+    Started,
+    /// A restart interrupted it; devices are read first.
+    Resumed,
+    /// This stage waits for its permissives.
+    StageBegun(u8),
+    /// This stage's command leaves (in shadow: would leave).
+    StageOrdered(u8),
+    /// The device confirmed this stage's command.
+    StageConfirmed(u8),
+    /// This stage's effect was seen.
+    StageVerified(u8),
+    /// This try of this stage had no effect; it is told again.
+    StageRetried(u8),
+    /// This stage failed.
+    StageFailed(u8, StageFault),
+    /// It waits for a person at this stage.
+    Held(u8),
+    /// Done and verified.
+    Done,
+    /// At the end, and the zone is not isolated.
+    Failed,
+    /// Stopped by a person.
+    Aborted {
+        /// Who.
+        by: Operator,
+    },
+    /// Let go by a person; it can run again.
+    Reset {
+        /// Who.
+        by: Operator,
+    },
+}
+
+/// What service owners get before power goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// The sequence it is about.
+    pub sequence: SequenceId,
+    /// The zone whose power may go.
+    pub zone: ZoneId,
+    /// Its level.
+    pub level: Level,
+    /// The run, once there is one.
+    pub run: Option<RunId>,
+    /// Increases with every notice of this sequence.
+    pub number: u64,
+    /// What is announced.
+    pub stage: NoticeStage,
+    /// Only recorded: the sequence is not armed.
+    pub shadow: bool,
+}
+
+/// What a notice announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeStage {
+    /// A cut may become necessary: fail over now. No time is set.
+    Prepare,
+    /// The countdown runs: power goes at the earliest in this time.
+    Countdown {
+        /// From now.
+        earliest: Millis,
+        /// For how long it can still be aborted.
+        abortable: Millis,
+    },
+    /// Stages are being carried out.
+    Cutting,
+    /// The zone is isolated.
+    Done,
+    /// The zone is not isolated.
+    Failed,
+    /// A person stopped it.
+    Aborted,
+    /// The zone is no longer at warning, and nothing was cut.
+    AllClear,
+}
+
+/// T-minus marks at which the notice is repeated, besides every minute.
+pub const NOTICE_MARKS: [Millis; 5] = [
+    Millis::from_secs(300),
+    Millis::from_secs(120),
+    Millis::from_secs(60),
+    Millis::from_secs(30),
+    Millis::from_secs(10),
+];

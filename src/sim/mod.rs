@@ -1,0 +1,1 @@
+//! A battery room that behaves.

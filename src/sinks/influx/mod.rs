@@ -1,0 +1,3 @@
+//! InfluxDB 2: time series.
+
+pub mod options;

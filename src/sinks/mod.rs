@@ -1,0 +1,4 @@
+//! Where facts go out.
+
+pub mod influx;
+pub mod mqtt;

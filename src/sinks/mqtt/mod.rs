@@ -1,0 +1,3 @@
+//! MQTT: the topic tree.
+
+pub mod options;

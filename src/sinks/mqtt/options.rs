@@ -1,0 +1,48 @@
+//! What the configuration says about the MQTT broker.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::units::Millis;
+
+/// One broker.
+#[derive(Clone, Debug)]
+pub struct MqttOptions {
+    /// Host name or address.
+    pub host: String,
+    /// 1883 or, with TLS, 8883 as a rule.
+    pub port: u16,
+    /// Client id; unique at the broker.
+    pub client_id: String,
+    /// First level of all topics, `emberwatch` by default.
+    pub root: String,
+    /// Protocol version.
+    pub version: MqttVersion,
+    /// User name and password.
+    pub login: Option<(String, SecretString)>,
+    /// TLS, or plain text.
+    pub tls: Option<TlsOptions>,
+    /// Seconds between keep-alives; at least 5.
+    pub keep_alive: Millis,
+    /// The most messages that wait while the broker is away; readings are dropped first, oldest first.
+    pub outbox_max: usize,
+}
+
+/// MQTT protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// 3.1.1, a compatibility mode: a broker cannot say that it refused a message.
+    V3,
+    /// 5.
+    V5,
+}
+
+/// How the broker is verified, and how it verifies us.
+#[derive(Clone, Debug)]
+pub struct TlsOptions {
+    /// PEM file of the authority that signed the broker's certificate; the system's when absent.
+    pub ca_file: Option<PathBuf>,
+    /// PEM files of our certificate and key.
+    pub client: Option<(PathBuf, PathBuf)>,
+}

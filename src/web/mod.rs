@@ -1,0 +1,3 @@
+//! The local page and API.
+
+pub mod options;

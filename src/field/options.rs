@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::field::profile::Profile;
-use crate::safety::site::{DeviceId, PointId};
+use crate::safety::site::{ActionId, DeviceId, PointId};
 use crate::units::Millis;
 
 /// One Modbus connection and the devices behind it.
@@ -37,4 +37,6 @@ pub struct DeviceOptions {
     pub points: Vec<PointId>,
     /// The period of each scan class of the profile.
     pub periods: BTreeMap<String, Millis>,
+    /// The actions of the profile that the site's sequences may give: the only writes to this device (S22).
+    pub actions: Vec<(ActionId, String)>,
 }

@@ -5,7 +5,7 @@ use crate::safety::alarm::AlarmChange;
 use crate::safety::reading::{ReadFault, Reading};
 use crate::safety::risk::{Finding, LevelChange};
 use crate::safety::sequence::{Notice, RunId, SequenceChange};
-use crate::safety::site::{ActionId, AlarmId, PointId, SequenceId, SystemFault};
+use crate::safety::site::{ActionId, AlarmId, PointId, RuleId, SequenceId, SystemFault};
 use crate::units::{Uptime, Value};
 
 /// One thing that happened outside.
@@ -142,6 +142,13 @@ pub enum Fact {
     Alarm(AlarmChange),
     /// A sequence changed.
     Sequence(Box<SequenceChange>),
+    /// A vote came and went alone: nothing agreed with it. Counted against its channel.
+    LoneVote {
+        /// The vote.
+        rule: RuleId,
+        /// The channel that voted.
+        channel: RuleId,
+    },
     /// What service owners should know.
     Notice(Box<Notice>),
     /// The loop was held up: all data is stale until read again (R14).

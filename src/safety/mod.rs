@@ -1,18 +1,296 @@
 //! The core: pure, deterministic, without a clock, socket, task, file or log.
 //!
 //! ```text
-//! samples ─► quality ─► rules ─► risk ─┬─► alarms ─────► people
-//!                                      └─► sequences ──► breakers
+//! samples ─► quality ─► rules ─► risk ─┬─► sequences ──► breakers
+//!                                      └─► alarms ─────► people
 //! ```
 //!
 //! Sequences read *findings*, never alarms: acknowledging or silencing an alarm can neither stop nor
-//! delay a cut.
+//! delay a cut. The same core runs in the daemon, in the simulation and over recordings.
 
 pub mod alarm;
 pub mod fact;
 pub mod memory;
+pub mod quality;
 pub mod reading;
 pub mod risk;
 pub mod rules;
 pub mod sequence;
+mod silences;
 pub mod site;
+
+use std::sync::Arc;
+
+use crate::safety::alarm::{AlarmRecord, Alarms, Cause};
+use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
+use crate::safety::memory::Memory;
+use crate::safety::quality::Picture;
+use crate::safety::reading::Reading;
+use crate::safety::risk::{Judgement, Level};
+use crate::safety::sequence::requests::Wish;
+use crate::safety::sequence::spec::Mode;
+use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
+use crate::safety::silences::Silences;
+use crate::safety::site::{AlarmId, AlarmSource, PointId, Priority, SequenceId, Site, ZoneId};
+use crate::units::{Millis, Now, Uptime};
+
+/// How often the loop scans at least.
+pub const TICK: Millis = Millis(100);
+
+/// A longer pause between two scans means that the loop was held up (R14).
+pub const GAP_MAX: Millis = Millis(2 * TICK.0);
+
+/// Judges one site.
+#[derive(Debug)]
+pub struct Safety {
+    site: Arc<Site>,
+    picture: Picture,
+    judgement: Judgement,
+    sequences: Sequences,
+    alarms: Alarms,
+    last_scan: Option<Uptime>,
+    born: Uptime,
+    silences: Silences,
+}
+
+impl Safety {
+    /// A core for this site that remembers what `memory` holds. Ages are counted from `now`.
+    #[must_use]
+    pub fn new(site: Arc<Site>, memory: &Memory, now: Now) -> Self {
+        Self {
+            picture: Picture::new(&site, now.uptime),
+            judgement: Judgement::new(&site),
+            sequences: Sequences::new(&site, memory, now.uptime),
+            alarms: Alarms::new(&site, memory),
+            last_scan: None,
+            born: now.uptime,
+            silences: Silences::new(&site),
+            site,
+        }
+    }
+
+    /// One scan: sense, judge, cut, alarm. Pure in (self, now, inputs): the same inputs give the same outputs.
+    /// Total: it cannot fail. Call it when something happened, and at least every `TICK`.
+    pub fn scan(&mut self, now: Now, inputs: &[Input], out: &mut Vec<Output>) {
+        let after_gap = self.notice_gap(now, out);
+        for input in inputs {
+            self.sense(input, now.uptime, out);
+        }
+        self.judge_time(now.uptime, out);
+        let scene = Scene {
+            site: &self.site,
+            picture: &self.picture,
+            judgement: &self.judgement,
+            now,
+            born: self.born,
+            after_gap,
+        };
+        for input in inputs {
+            heed(input, &scene, &mut self.sequences, &mut self.alarms, out);
+        }
+        self.sequences.advance(&scene, out);
+        self.raise_alarms(now, out);
+        self.last_scan = Some(now.uptime);
+    }
+
+    /// What protects, to be remembered over a restart.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory { same_boot: true, ..Memory::default() };
+        for (index, alarm) in self.site.alarms.iter().enumerate() {
+            let record = self.alarms.record(AlarmId::at(index));
+            if 0 < record.occurrence {
+                memory.alarms.insert(alarm.name.clone(), record.clone());
+            }
+        }
+        self.sequences.remember(&self.site, &mut memory);
+        memory.numbers.alarm_change = self.alarms.number();
+        memory
+    }
+
+    /// What is known of a point.
+    #[must_use]
+    pub fn reading(&self, point: PointId) -> Reading {
+        self.picture.reading(point)
+    }
+
+    /// The level of a zone.
+    #[must_use]
+    pub fn level(&self, zone: ZoneId) -> Level {
+        self.judgement.level(zone)
+    }
+
+    /// What the rules say.
+    #[must_use]
+    pub const fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+
+    /// How an alarm stands.
+    #[must_use]
+    pub fn alarm(&self, alarm: AlarmId) -> &AlarmRecord {
+        self.alarms.record(alarm)
+    }
+
+    /// How a sequence stands.
+    #[must_use]
+    pub fn sequence(&self, sequence: SequenceId) -> &SequenceState {
+        self.sequences.state(sequence)
+    }
+
+    /// Whether a cut is under way for real.
+    #[must_use]
+    pub fn is_cutting(&self) -> bool {
+        self.sequences.is_cutting()
+    }
+
+    /// R14: after a pause all data is stale first, and what waits for data waits that much longer.
+    fn notice_gap(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(last) = self.last_scan else {
+            self.alarms.announce(out);
+            return false;
+        };
+        let lasted = now.uptime.since(last);
+        if lasted <= GAP_MAX {
+            return false;
+        }
+        self.picture.distrust_before(now.uptime);
+        self.sequences.forgive(lasted);
+        out.push(Output::Fact(Fact::Gap { lasted }));
+        true
+    }
+
+    /// Takes in one sample, and judges what it bears on.
+    fn sense(&mut self, input: &Input, now: Uptime, out: &mut Vec<Output>) {
+        let Input::Sampled { point, asked, taken, result } = *input else { return };
+        if self.site.points.len() <= point.index() {
+            return;
+        }
+        self.picture.absorb(&self.site, point, (asked, taken), result);
+        out.push(Output::Fact(Fact::Reading { point, reading: self.picture.reading(point) }));
+        self.judgement.judge_point(&self.site, &self.picture, point, now, out);
+        self.silences.heard(self.site[point].device);
+    }
+
+    /// Judges what the passing of time bears on.
+    fn judge_time(&mut self, now: Uptime, out: &mut Vec<Output>) {
+        for point in self.picture.sweep(&self.site, now, out) {
+            self.judgement.judge_point(&self.site, &self.picture, point, now, out);
+        }
+        self.judgement.judge_time(&self.site, &self.picture, now, out);
+        self.judgement.announce_zones(&self.site, out);
+    }
+
+    fn raise_alarms(&mut self, now: Now, out: &mut Vec<Output>) {
+        for finding in std::mem::take(&mut self.judgement.changed) {
+            let source = AlarmSource::Rule(finding.rule);
+            let cause = finding.level.priority().map(|priority| Cause {
+                priority,
+                level: finding.level,
+                evidence: finding.evidence,
+            });
+            // Only what is known clears (A3): in doubt a rule never says less than before.
+            if cause.is_some() || finding.known {
+                self.alarms.cause(&self.site, source, cause, now, out);
+            }
+            let blind = self.judgement.vote(finding.rule).blind;
+            let cause =
+                blind.then_some(Cause { evidence: finding.evidence, ..Cause::technical(Priority::Critical) });
+            self.alarms.cause(&self.site, AlarmSource::VoteBlind(finding.rule), cause, now, out);
+        }
+        self.raise_silences(now, out);
+        for index in 0..self.site.sequences.len() {
+            self.raise_for_sequence(SequenceId::at(index), now, out);
+        }
+    }
+
+    fn raise_silences(&mut self, now: Now, out: &mut Vec<Output>) {
+        for device in self.silences.to_look_at(&self.site, now.uptime) {
+            let spec = &self.site[device];
+            let heard = self.picture.heard(device);
+            let silent_at = heard.unwrap_or(self.born).plus(spec.silent_after);
+            let silent = silent_at < now.uptime;
+            self.silences.note(device, silent, silent_at);
+            // Only an answer ends a silence; a restart does not.
+            if silent || heard.is_some() {
+                // A room whose switch does not answer cannot be cut (R5, S23).
+                let priority = if spec.switches { Priority::Critical } else { Priority::High };
+                let cause = silent.then_some(Cause::technical(priority));
+                self.alarms.cause(&self.site, AlarmSource::Silent(device), cause, now, out);
+            }
+        }
+    }
+
+    fn raise_for_sequence(&mut self, sequence: SequenceId, now: Now, out: &mut Vec<Output>) {
+        let configured = self.site[sequence].mode;
+        let state = self.sequences.state(sequence);
+        let not_armed = match (state.mode, configured) {
+            (Mode::Armed, _) => None,
+            (Mode::Shadow | Mode::Disabled, Mode::Armed) => Some(Cause::technical(Priority::Critical)),
+            (Mode::Shadow | Mode::Disabled, Mode::Shadow | Mode::Disabled) => {
+                Some(Cause::technical(Priority::High))
+            }
+        };
+        let run = match &state.phase {
+            Phase::Run(run) => Some(run),
+            Phase::Idle => None,
+        };
+        let cutting =
+            run.map(|run| Cause::technical(if run.shadow { Priority::Medium } else { Priority::Critical }));
+        let failed = run.filter(|run| !run.shadow).is_some_and(|run| {
+            matches!(run.step, Step::Failed | Step::Held { .. })
+                || run.stages.iter().any(|stage| matches!(stage, StageState::Failed(_)))
+        });
+        let failed = failed.then_some(Cause::technical(Priority::Critical));
+        let site = &self.site;
+        self.alarms.cause(site, AlarmSource::NotArmed(sequence), not_armed, now, out);
+        self.alarms.cause(site, AlarmSource::Cutting(sequence), cutting, now, out);
+        self.alarms.cause(site, AlarmSource::CutFailed(sequence), failed, now, out);
+    }
+}
+
+/// Takes in what is no sample: answers to orders, requests of people, faults of emberwatch itself.
+fn heed(
+    input: &Input,
+    scene: &Scene<'_>,
+    sequences: &mut Sequences,
+    alarms: &mut Alarms,
+    out: &mut Vec<Output>,
+) {
+    match input {
+        Input::Sampled { .. } => {}
+        Input::Answered { order, at, result } => sequences.answered(scene, *order, *at, *result, out),
+        Input::System { fault, failing } => {
+            let cause = failing.then_some(Cause::technical(Priority::High));
+            alarms.cause(scene.site, AlarmSource::System(*fault), cause, scene.now, out);
+        }
+        Input::Asked { by, request } => {
+            let answer = grant(by, request, scene, sequences, alarms, out);
+            out.push(Output::Fact(match answer {
+                Ok(()) => Fact::Followed { by: by.clone(), request: request.clone() },
+                Err(why) => Fact::Refused { by: by.clone(), request: request.clone(), why },
+            }));
+        }
+    }
+}
+
+fn grant(
+    by: &Operator,
+    request: &Request,
+    scene: &Scene<'_>,
+    sequences: &mut Sequences,
+    alarms: &mut Alarms,
+    out: &mut Vec<Output>,
+) -> Result<(), Refusal> {
+    let (sequence, wish) = match *request {
+        Request::Acknowledge { alarm, occurrence } => return alarms.acknowledge(alarm, occurrence, by, out),
+        Request::ResetAlarm { alarm } => return alarms.reset(alarm, by, out),
+        Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
+        Request::Arm { sequence } => (sequence, Wish::Arm),
+        Request::Disarm { sequence } => (sequence, Wish::Disarm),
+        Request::Select { sequence } => (sequence, Wish::Select),
+        Request::Start { sequence } => (sequence, Wish::Start),
+        Request::ResetSequence { sequence } => (sequence, Wish::Reset),
+    };
+    sequences.ask(scene, sequence, wish, by, out)
+}

@@ -1,5 +1,6 @@
 //! Judgements over readings, one file per kind.
 
+pub(crate) mod ladder;
 pub mod limit;
 pub mod rate;
 pub mod silence;

@@ -1,11 +1,20 @@
 //! `rate`: a point moving too fast.
+//!
+//! The slope is the median of the slopes between all pairs of samples in the window (Theil-Sen): up to
+//! 29 % of the samples may be noise without moving it far. It is judged only once the samples span half
+//! the window, so that two close readings of a coarse sensor never look like a fire.
 
-use crate::safety::rules::limit::{Side, Step};
+use crate::safety::risk::{Evidence, Level};
+use crate::safety::rules::ladder::{Ladder, Place, Rung};
+use crate::safety::rules::limit::{Side, Step, limit_behind};
 use crate::safety::site::PointId;
-use crate::units::Millis;
+use crate::units::{Millis, Uptime, Value};
 
-/// The most samples a window holds; older ones are thinned out.
-pub const WINDOW_SAMPLES_MAX: usize = 64;
+/// The most samples a window holds; closer ones are thinned out. Sixteen give 120 slopes to take the
+/// median of: enough that noise on a few cannot make a slope, few enough to judge in a microsecond.
+pub const WINDOW_SAMPLES_MAX: usize = 16;
+
+const SLOPES_MAX: usize = WINDOW_SAMPLES_MAX * (WINDOW_SAMPLES_MAX - 1) / 2;
 
 /// Rates of change of one point, one step per level. Limits are in the point's unit **per minute**.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,4 +33,146 @@ pub struct Rate {
     pub deadband: f64,
     /// At `watch`, `warning` and `danger`, where set.
     pub steps: [Option<Step>; 3],
+}
+
+/// The samples a slope is taken over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Window {
+    samples: Vec<(Uptime, f64)>,
+}
+
+impl Rate {
+    pub(crate) fn judge(
+        &self,
+        window: &mut Window,
+        ladder: &mut Ladder,
+        value: Value,
+        taken: Uptime,
+    ) -> Option<(Level, Evidence)> {
+        window.push(taken, value.get(), self.window);
+        let per_minute = window.slope_per_minute(self)?;
+        let above_floor = self.floor.is_none_or(|floor| self.side.is_beyond(value.get(), floor));
+        let toward_danger = match self.side {
+            Side::Above => per_minute,
+            Side::Below => -per_minute,
+        };
+        let rungs = self.steps.map(|step| {
+            step.map(|step| {
+                if above_floor {
+                    step.rung(Side::Above, toward_danger, self.deadband)
+                } else {
+                    Rung { place: Place::Inside, on_delay: step.on_delay, off_delay: step.off_delay }
+                }
+            })
+        });
+        let level = ladder.feed(taken, rungs);
+        let limit = limit_behind(&self.steps, level);
+        Some((level, Evidence::Rate { point: self.point, value, per_minute, limit, taken }))
+    }
+}
+
+impl Window {
+    fn push(&mut self, taken: Uptime, value: f64, window: Millis) {
+        let spacing = Millis(window.0 / (WINDOW_SAMPLES_MAX as u64 - 1));
+        // The newest sample is always there; the ones before it keep their distance.
+        if let [.., before, _] = self.samples.as_slice()
+            && taken.since(before.0) < spacing
+        {
+            self.samples.pop();
+        }
+        self.samples.push((taken, value));
+        self.samples.retain(|sample| taken.since(sample.0) <= window);
+        if WINDOW_SAMPLES_MAX < self.samples.len() {
+            self.samples.remove(0);
+        }
+    }
+
+    fn slope_per_minute(&self, rate: &Rate) -> Option<f64> {
+        let (first, last) = (self.samples.first()?, self.samples.last()?);
+        if self.samples.len() < rate.samples_min || last.0.since(first.0).times(2) < rate.window {
+            return None;
+        }
+        let mut slopes = [0.0; SLOPES_MAX];
+        let mut count = 0;
+        for (index, early) in self.samples.iter().enumerate() {
+            for late in &self.samples[index + 1..] {
+                let minutes = late.0.since(early.0).as_secs_f64() / 60.0;
+                if 0.0 < minutes {
+                    slopes[count] = (late.1 - early.1) / minutes;
+                    count += 1;
+                }
+            }
+        }
+        let slopes = &mut slopes[..count];
+        let middle = slopes.len() / 2;
+        (!slopes.is_empty()).then(|| *slopes.select_nth_unstable_by(middle, f64::total_cmp).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate() -> Rate {
+        let step = |limit| Some(Step { limit, on_delay: Millis(0), off_delay: Millis(0), extreme: None });
+        Rate {
+            point: PointId(0),
+            side: Side::Above,
+            window: Millis::from_secs(60),
+            samples_min: 3,
+            floor: None,
+            deadband: 0.5,
+            steps: [step(3.0), step(6.0), step(10.0)],
+        }
+    }
+
+    fn judged(rate: &Rate, value_at: impl Fn(u64) -> f64, seconds: u64) -> Option<(Level, f64)> {
+        let (mut window, mut ladder) = (Window::default(), Ladder::default());
+        let mut last = None;
+        for second in 0..=seconds {
+            let value = Value::new(value_at(second)).expect("test values are finite");
+            last = rate.judge(&mut window, &mut ladder, value, Uptime(second * 1000)).map(
+                |(level, evidence)| match evidence {
+                    Evidence::Rate { per_minute, .. } => (level, per_minute),
+                    _ => panic!("a rate gives a rate as evidence"),
+                },
+            );
+        }
+        last
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
+    fn ramp(per_minute: f64) -> impl Fn(u64) -> f64 {
+        move |second| 20.0 + per_minute * second as f64 / 60.0
+    }
+
+    #[test]
+    fn a_steady_ramp_is_measured_and_judged() {
+        for (per_minute, level) in
+            [(2.9, Level::Normal), (3.1, Level::Watch), (6.1, Level::Warning), (10.1, Level::Danger)]
+        {
+            let (found, slope) = judged(&rate(), ramp(per_minute), 90).expect("the window is full");
+            assert!((slope - per_minute).abs() < 0.01, "slope {slope} of a ramp of {per_minute}");
+            assert_eq!(found, level, "at {per_minute} per minute");
+        }
+    }
+
+    #[test]
+    fn two_noisy_samples_do_not_make_a_slope() {
+        let spiky = |second: u64| if matches!(second, 40 | 56) { 60.0 } else { 20.0 };
+        assert_eq!(judged(&rate(), spiky, 60).map(|found| found.0), Some(Level::Normal));
+    }
+
+    #[test]
+    fn half_the_window_must_be_seen_first() {
+        assert_eq!(judged(&rate(), ramp(20.0), 29), None);
+        assert!(judged(&rate(), ramp(20.0), 30).is_some());
+    }
+
+    #[test]
+    fn below_its_floor_a_slope_means_nothing() {
+        let with_floor = Rate { floor: Some(50.0), ..rate() };
+        assert_eq!(judged(&with_floor, ramp(10.0), 90).map(|found| found.0), Some(Level::Normal));
+        assert_eq!(judged(&with_floor, ramp(30.0), 90).map(|found| found.0), Some(Level::Danger));
+    }
 }

@@ -1,8 +1,9 @@
 //! `silence`: points that deliver nothing to go by.
 
-use crate::safety::risk::Level;
+use crate::safety::quality::Picture;
+use crate::safety::risk::{Evidence, Level};
 use crate::safety::site::PointId;
-use crate::units::Millis;
+use crate::units::{Millis, Uptime};
 
 /// Silence of points, and what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,4 +17,32 @@ pub struct Silence {
     /// What it means in a zone that was at `watch` or worse when the silence began: telemetry lost in a
     /// warning is the strongest electrical signature there is, so it may only be worse than `level`.
     pub level_if_abnormal: Level,
+}
+
+impl Silence {
+    /// Judges at `now`. The level of the zone counts only at the moment when the silence is noticed:
+    /// what the silence itself does to the zone must not feed back.
+    pub(crate) fn judge(
+        &self,
+        was: Level,
+        zone: Level,
+        picture: &Picture,
+        now: Uptime,
+    ) -> (Level, Evidence, Uptime) {
+        let heard =
+            self.points.iter().filter_map(|point| picture.last_good(*point)).map(|good| good.taken).max();
+        let lasted = now.since(heard.unwrap_or(picture.born()));
+        let point = self.points.first().copied().unwrap_or(PointId(0));
+        let evidence = Evidence::Silent { point, lasted };
+        if lasted <= self.after {
+            let next_look = heard.unwrap_or(picture.born()).plus(Millis(self.after.0 + 1));
+            return (Level::Normal, evidence, next_look);
+        }
+        let level = match (was, zone) {
+            (Level::Normal, Level::Normal) => self.level,
+            (Level::Normal, _) => self.level_if_abnormal,
+            (already, _) => already,
+        };
+        (level, evidence, Uptime(u64::MAX))
+    }
 }

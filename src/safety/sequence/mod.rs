@@ -1,6 +1,21 @@
 //! The staged power cut.
+//!
+//! ```text
+//!  vote complete          until                permissives hold        confirmed           seen by feedback
+//!  ────────────► Countdown ────► Waiting ─────────────────► Ordered ──────────► Verifying ─────► next stage, Done
+//!                    │             │ ▲ try again (levels only)   │ no answer ─────▲   │
+//!                  abort         abort └──────────────────────────────────────────────┴──► Failed: next means, or Held
+//! ```
+//! It reads findings and readings, never alarms. It ends when a person resets it, in no other way (S14).
 
+pub(crate) mod decide;
+mod engine;
+mod notice;
+pub(crate) mod requests;
+mod restore;
 pub mod spec;
+
+pub(crate) use engine::{Scene, Sequences};
 
 use crate::safety::fact::{DriveFault, Operator, OrderId};
 use crate::safety::risk::Level;
@@ -63,6 +78,8 @@ pub struct Run {
     pub step: Step,
     /// What became of each stage; one entry per stage.
     pub stages: Vec<StageState>,
+    /// Who asked to stop it while a command was under way: it ends after that stage.
+    pub aborting: Option<Operator>,
 }
 
 /// Where a run is.
@@ -77,6 +94,10 @@ pub enum Step {
     Rereading {
         /// The first stage that was not verified.
         stage: u8,
+        /// How often its command has been given already.
+        attempt: u8,
+        /// The stage does not begin before: what was left of the countdown.
+        from: Uptime,
         /// When waiting for good readings ends.
         until: Uptime,
     },
@@ -84,6 +105,8 @@ pub enum Step {
     Waiting {
         /// Which.
         stage: u8,
+        /// How often its command has been given already.
+        attempt: u8,
         /// Not before.
         from: Uptime,
         /// The stage fails if its permissives do not hold by then.
@@ -141,6 +164,8 @@ pub enum StageState {
     Confirmed,
     /// The effect was seen by independent feedback.
     Verified,
+    /// Not needed: the stage before it was verified.
+    Skipped,
     /// It had no effect, for this reason.
     Failed(StageFault),
 }
@@ -194,6 +219,8 @@ pub enum SequenceEvent {
     StageVerified(u8),
     /// This try of this stage had no effect; it is told again.
     StageRetried(u8),
+    /// This stage was not needed.
+    StageSkipped(u8),
     /// This stage failed.
     StageFailed(u8, StageFault),
     /// It waits for a person at this stage.
@@ -265,3 +292,19 @@ pub const NOTICE_MARKS: [Millis; 5] = [
     Millis::from_secs(30),
     Millis::from_secs(10),
 ];
+
+impl Step {
+    /// Whether the run has come to an end and only waits to be reset.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        match self {
+            Self::Done | Self::Failed | Self::Aborted { .. } => true,
+            Self::Countdown { .. }
+            | Self::Rereading { .. }
+            | Self::Waiting { .. }
+            | Self::Ordered { .. }
+            | Self::Verifying { .. }
+            | Self::Held { .. } => false,
+        }
+    }
+}

@@ -55,6 +55,8 @@ pub struct Stage {
     pub name: String,
     /// What is commanded.
     pub action: ActionId,
+    /// Whether it is part of every run, or the other means for when the stage before had no effect.
+    pub when: StageWhen,
     /// What must hold, on good and fresh data, when the command is given (S1).
     pub permissives: Vec<Expect>,
     /// How old a permissive's reading may be; at most the site's R7 limit.
@@ -72,6 +74,15 @@ pub struct Stage {
     pub attempts: u8,
     /// What follows when the stage fails.
     pub on_fail: OnFail,
+}
+
+/// When a stage is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageWhen {
+    /// In every run.
+    Always,
+    /// Only if the stage before it failed: other means to the same end.
+    AfterFailure,
 }
 
 /// The most tries a stage may have (R8).

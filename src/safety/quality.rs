@@ -1,0 +1,288 @@
+//! Samples become readings: good, uncertain or bad, always with the reason.
+//!
+//! What is decided here: range, implausible falls, frozen values, staleness. What is not: what a value
+//! means. A rise is never doubted, however steep: in a fire it is real. A missed poll leaves the last value
+//! standing until it is stale; a value that the device itself disowns is lost at once.
+//! After the loop was held up nothing counts that was asked for before it went on (R14, S18).
+
+use crate::safety::fact::{Fact, Output};
+use crate::safety::reading::{Doubt, Loss, ReadFault, Reading};
+use crate::safety::site::{DeviceId, Frozen, Point, PointId, Site};
+use crate::units::{Uptime, Value};
+
+/// A good value, with when it was asked for and when it came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// What the device sent.
+    pub value: Value,
+    /// When the request left.
+    pub asked: Uptime,
+    /// When the reply arrived.
+    pub taken: Uptime,
+}
+
+/// What a rule can see of a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Sight {
+    /// A good value.
+    Seen(Value, Uptime),
+    /// Nothing new, but the last good value is not stale yet.
+    Missed,
+    /// Nothing to go by.
+    Lost,
+}
+
+/// All that is known of all points.
+#[derive(Debug)]
+pub struct Picture {
+    tracks: Vec<Track>,
+    frozen: Vec<FrozenTrack>,
+    /// When each device last answered anything at all.
+    heard: Vec<Option<Uptime>>,
+    /// What was asked for before this does not count.
+    fresh_from: Uptime,
+    /// When the core started: silence is counted from here.
+    born: Uptime,
+    /// No point can become stale before this.
+    next_stale: Uptime,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Track {
+    reading: Reading,
+    good: Option<Sample>,
+    frozen: Option<u32>,
+}
+
+/// Since when a value has not moved, and whether its siblings have.
+#[derive(Clone, Debug)]
+struct FrozenTrack {
+    value: Option<Value>,
+    since: Uptime,
+    siblings_then: Vec<Option<Value>>,
+    siblings_moved: bool,
+}
+
+impl Picture {
+    pub(crate) fn new(site: &Site, now: Uptime) -> Self {
+        let mut frozen = Vec::new();
+        let mut tracks = vec![Track::default(); site.points.len()];
+        for (track, point) in tracks.iter_mut().zip(&site.points) {
+            if let Some(spec) = &point.frozen {
+                track.frozen = u32::try_from(frozen.len()).ok();
+                frozen.push(FrozenTrack {
+                    value: None,
+                    since: now,
+                    siblings_then: vec![None; spec.siblings.len()],
+                    siblings_moved: false,
+                });
+            }
+        }
+        Self {
+            tracks,
+            frozen,
+            heard: vec![None; site.devices.len()],
+            fresh_from: now,
+            born: now,
+            next_stale: now,
+        }
+    }
+
+    /// What is known of a point.
+    #[must_use]
+    pub fn reading(&self, point: PointId) -> Reading {
+        self.tracks[point.index()].reading
+    }
+
+    /// The point's value, if its reading is good and was asked for since the loop last went on.
+    #[must_use]
+    pub fn good(&self, point: PointId) -> Option<Sample> {
+        let track = &self.tracks[point.index()];
+        track.reading.good()?;
+        track.good.filter(|sample| self.fresh_from <= sample.asked)
+    }
+
+    /// The last good value, however old.
+    pub(crate) fn last_good(&self, point: PointId) -> Option<Sample> {
+        self.tracks[point.index()].good
+    }
+
+    /// When a device last answered anything since the core started.
+    pub(crate) fn heard(&self, device: DeviceId) -> Option<Uptime> {
+        self.heard[device.index()]
+    }
+
+    pub(crate) fn born(&self) -> Uptime {
+        self.born
+    }
+
+    /// The loop was held up until now: nothing asked for before counts.
+    pub(crate) fn distrust_before(&mut self, now: Uptime) {
+        self.fresh_from = now;
+    }
+
+    /// Takes in one poll result.
+    pub(crate) fn absorb(
+        &mut self,
+        site: &Site,
+        point: PointId,
+        (asked, taken): (Uptime, Uptime),
+        result: Result<Value, ReadFault>,
+    ) {
+        let spec = &site[point];
+        if result.is_ok_or_answered() {
+            let heard = &mut self.heard[spec.device.index()];
+            *heard = Some(taken).max(*heard);
+        }
+        if asked < self.fresh_from {
+            return;
+        }
+        let reading = match result {
+            Err(fault) => self.lost(point, Loss::Fault(fault)),
+            Ok(value) => self.weigh(spec, point, Sample { value, asked, taken }),
+        };
+        let track = &mut self.tracks[point.index()];
+        track.reading = reading;
+        if let Reading::Good { value, taken } = reading {
+            track.good = Some(Sample { value, asked, taken });
+        }
+    }
+
+    /// Finds points that have become stale since the last look, and says so.
+    pub(crate) fn sweep(&mut self, site: &Site, now: Uptime, out: &mut Vec<Output>) -> Vec<PointId> {
+        let mut grown_stale = Vec::new();
+        if now < self.next_stale {
+            return grown_stale;
+        }
+        let mut next = Uptime(u64::MAX);
+        for (index, (track, spec)) in self.tracks.iter_mut().zip(&site.points).enumerate() {
+            let Reading::Good { taken, .. } = track.reading else { continue };
+            let stale_at = taken.plus(spec.stale_after);
+            if now <= stale_at {
+                next = next.min(stale_at);
+                continue;
+            }
+            let last = track.good.map(|sample| (sample.value, sample.taken));
+            track.reading = Reading::Bad { last, why: Loss::Stale };
+            let point = PointId::at(index);
+            grown_stale.push(point);
+            out.push(Output::Fact(Fact::Reading { point, reading: track.reading }));
+        }
+        // A point that turns good later is stale at the earliest one shortest limit from now.
+        let shortest = site.points.iter().map(|spec| spec.stale_after).min().unwrap_or_default();
+        self.next_stale = next.min(now.plus(shortest));
+        grown_stale
+    }
+
+    /// What a rule can see of a point now.
+    pub(crate) fn sight(&self, site: &Site, point: PointId, now: Uptime) -> Sight {
+        let track = &self.tracks[point.index()];
+        let stale_after = site[point].stale_after;
+        let missed_since =
+            |from: Uptime| if now.since(from) <= stale_after { Sight::Missed } else { Sight::Lost };
+        match track.reading {
+            Reading::Good { value, taken } if now.since(taken) <= stale_after => Sight::Seen(value, taken),
+            Reading::Good { .. }
+            | Reading::Bad { why: Loss::Stale | Loss::OutOfRange | Loss::Frozen, .. } => Sight::Lost,
+            Reading::NeverSeen => missed_since(self.born),
+            Reading::Uncertain { .. } => track.good.map_or(Sight::Lost, |good| missed_since(good.taken)),
+            Reading::Bad { why: Loss::Fault(fault), .. } if fault.is_disowned() => Sight::Lost,
+            Reading::Bad { why: Loss::Fault(_), .. } => {
+                missed_since(track.good.map_or(self.born, |good| good.taken))
+            }
+        }
+    }
+
+    fn lost(&self, point: PointId, why: Loss) -> Reading {
+        let last = self.tracks[point.index()].good.map(|sample| (sample.value, sample.taken));
+        Reading::Bad { last, why }
+    }
+
+    fn weigh(&mut self, spec: &Point, point: PointId, sample: Sample) -> Reading {
+        let Sample { value, taken, .. } = sample;
+        if spec.range.is_some_and(|(low, high)| !(low <= value.get() && value.get() <= high)) {
+            return self.lost(point, Loss::OutOfRange);
+        }
+        if let Some(frozen) = &spec.frozen
+            && self.is_frozen(frozen, point, value, taken)
+        {
+            return self.lost(point, Loss::Frozen);
+        }
+        if self.fell_too_fast(spec, point, value, taken) {
+            return Reading::Uncertain { value, taken, why: Doubt::TooFast };
+        }
+        Reading::Good { value, taken }
+    }
+
+    fn fell_too_fast(&self, spec: &Point, point: PointId, value: Value, taken: Uptime) -> bool {
+        let (Some(limit), Some(last)) = (spec.fall_per_s_max, self.tracks[point.index()].good) else {
+            return false;
+        };
+        let seconds = taken.since(last.taken).as_secs_f64();
+        limit * seconds < last.value.get() - value.get() && 0.0 < seconds
+    }
+
+    fn is_frozen(&mut self, spec: &Frozen, point: PointId, value: Value, taken: Uptime) -> bool {
+        let Some(slot) = self.tracks[point.index()].frozen else { return false };
+        let now_there: Vec<Option<Value>> =
+            spec.siblings.iter().map(|sibling| self.good(*sibling).map(|sample| sample.value)).collect();
+        let track = &mut self.frozen[slot as usize];
+        if track.value != Some(value) {
+            *track = FrozenTrack {
+                value: Some(value),
+                since: taken,
+                siblings_then: now_there,
+                siblings_moved: false,
+            };
+            return false;
+        }
+        for (then, now) in track.siblings_then.iter_mut().zip(now_there) {
+            match (*then, now) {
+                (None, seen) => *then = seen,
+                (Some(then), Some(now)) => {
+                    track.siblings_moved |= spec.moved < (now.get() - then.get()).abs();
+                }
+                (Some(_), None) => {}
+            }
+        }
+        track.siblings_moved && spec.after <= taken.since(track.since)
+    }
+}
+
+/// Whether a poll result shows that the device is there.
+trait Heard {
+    fn is_ok_or_answered(&self) -> bool;
+}
+
+impl Heard for Result<Value, ReadFault> {
+    fn is_ok_or_answered(&self) -> bool {
+        match self {
+            Ok(_) => true,
+            Err(fault) => fault.is_answer(),
+        }
+    }
+}
+
+impl ReadFault {
+    /// Whether the device answered, though not with a value.
+    #[must_use]
+    pub const fn is_answer(self) -> bool {
+        match self {
+            // 10 and 11 are a gateway speaking for a device that does not (Modbus application protocol, 7).
+            Self::Exception(code) => !matches!(code, 10 | 11),
+            Self::Sentinel | Self::NotANumber | Self::NotInService => true,
+            Self::Timeout | Self::Disconnected | Self::Mismatch | Self::Malformed => false,
+        }
+    }
+
+    /// Whether the device itself says that it has no value: lost at once, without waiting for staleness.
+    #[must_use]
+    pub const fn is_disowned(self) -> bool {
+        match self {
+            Self::Sentinel | Self::NotANumber | Self::NotInService => true,
+            // Illegal function, address or value: asking again will not help.
+            Self::Exception(code) => matches!(code, 1..=3),
+            Self::Timeout | Self::Disconnected | Self::Mismatch | Self::Malformed => false,
+        }
+    }
+}

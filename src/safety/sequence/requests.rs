@@ -1,0 +1,169 @@
+//! What people may ask of a sequence. Cutting is easy, stopping is bounded, undoing is hard.
+
+use crate::safety::fact::{Operator, Output, Refusal};
+use crate::safety::sequence::engine::{Actor, Scene, Sequences};
+use crate::safety::sequence::spec::Mode;
+use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceEvent, StageState, Step};
+use crate::safety::site::SequenceId;
+use crate::units::Millis;
+
+/// How long the first step of a cut by hand stays good for the second.
+pub(crate) const SELECT_VALID: Millis = Millis::from_secs(10);
+
+/// What may be asked of one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Abort(Option<RunId>),
+    Arm,
+    Disarm,
+    Select,
+    Start,
+    Reset,
+}
+
+impl Sequences {
+    pub(crate) fn ask(
+        &mut self,
+        scene: &Scene<'_>,
+        sequence: SequenceId,
+        wish: Wish,
+        by: &Operator,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Refusal> {
+        if self.tracks.len() <= sequence.index() {
+            return Err(Refusal::NothingToDo);
+        }
+        let mut actor = self.actor(sequence, scene, out);
+        match wish {
+            Wish::Abort(run) => actor.abort(run, by),
+            Wish::Arm => actor.arm(by),
+            Wish::Disarm => actor.disarm(by),
+            Wish::Select => actor.select(by),
+            Wish::Start => actor.start_by_hand(by),
+            Wish::Reset => actor.reset(by),
+        }
+    }
+}
+
+impl Actor<'_> {
+    /// R11: only before the point of no return. A command that is under way is read back first; then the
+    /// run ends.
+    fn abort(&mut self, seen: Option<RunId>, by: &Operator) -> Result<(), Refusal> {
+        let no_return = self.spec.no_return;
+        let Phase::Run(run) = &mut self.track.state.phase else { return Err(Refusal::NotNow) };
+        if seen.is_some_and(|seen| seen != run.id) {
+            return Err(Refusal::OutOfDate);
+        }
+        match run.step {
+            Step::Done | Step::Failed | Step::Aborted { .. } => Err(Refusal::NotNow),
+            Step::Rereading { stage, .. }
+            | Step::Waiting { stage, .. }
+            | Step::Ordered { stage, .. }
+            | Step::Verifying { stage, .. }
+            | Step::Held { stage }
+                if no_return <= stage =>
+            {
+                Err(Refusal::TooLate)
+            }
+            Step::Ordered { .. } | Step::Verifying { .. } => {
+                run.aborting = Some(by.clone());
+                Ok(())
+            }
+            Step::Countdown { .. } | Step::Rereading { .. } | Step::Waiting { .. } | Step::Held { .. } => {
+                run.step = Step::Aborted { by: by.clone() };
+                self.say(SequenceEvent::Aborted { by: by.clone() });
+                Ok(())
+            }
+        }
+    }
+
+    fn arm(&mut self, by: &Operator) -> Result<(), Refusal> {
+        match (self.track.state.mode, self.run()) {
+            (Mode::Armed, _) => Err(Refusal::NothingToDo),
+            (Mode::Disabled | Mode::Shadow, Some(run)) if !run.shadow => Err(Refusal::NotNow),
+            (Mode::Disabled | Mode::Shadow, _) => {
+                // What a shadow run only recorded, an armed sequence does for real.
+                self.track.state.phase = Phase::Idle;
+                self.set_mode(Mode::Armed, by);
+                Ok(())
+            }
+        }
+    }
+
+    fn disarm(&mut self, by: &Operator) -> Result<(), Refusal> {
+        match (self.track.state.mode, self.run()) {
+            (Mode::Shadow | Mode::Disabled, _) => Err(Refusal::NothingToDo),
+            (Mode::Armed, Some(run)) if !run.step.is_over() => Err(Refusal::NotNow),
+            (Mode::Armed, _) => {
+                self.set_mode(Mode::Shadow, by);
+                Ok(())
+            }
+        }
+    }
+
+    fn select(&mut self, by: &Operator) -> Result<(), Refusal> {
+        if !self.can_start_by_hand() {
+            return Err(Refusal::NotNow);
+        }
+        self.track.selected = Some((by.clone(), self.scene.now.uptime));
+        self.say(SequenceEvent::Selected { by: by.clone() });
+        Ok(())
+    }
+
+    /// A cut by hand has no countdown: a person has decided. A held run goes on with its next stage.
+    fn start_by_hand(&mut self, by: &Operator) -> Result<(), Refusal> {
+        let (who, when) = self.track.selected.take().ok_or(Refusal::NotNow)?;
+        if who != *by || SELECT_VALID < self.scene.now.uptime.since(when) || !self.can_start_by_hand() {
+            return Err(Refusal::NotNow);
+        }
+        let now = self.scene.now.uptime;
+        let held = self.run().and_then(|run| match run.step {
+            Step::Held { stage } => Some((stage, run.stages[usize::from(stage)])),
+            _ => None,
+        });
+        match held {
+            Some((stage, StageState::Pending)) => self.begin(stage, 0),
+            Some((stage, _)) => self.go_on_after(stage, false),
+            // A countdown that runs already ends now; otherwise a run begins.
+            None if self.run().is_some() => self.step(Step::Countdown { until: now }),
+            None => self.start(Cause::Manual { by: by.clone() }, Step::Countdown { until: now }),
+        }
+        Ok(())
+    }
+
+    fn can_start_by_hand(&self) -> bool {
+        self.track.state.mode != Mode::Disabled
+            && match &self.track.state.phase {
+                Phase::Idle => true,
+                Phase::Run(run) => matches!(run.step, Step::Held { .. } | Step::Countdown { .. }),
+            }
+    }
+
+    /// R10: only what is over or held, and only with the cause known to be gone.
+    fn reset(&mut self, by: &Operator) -> Result<(), Refusal> {
+        let run = self.run().ok_or(Refusal::NothingToDo)?;
+        if !run.step.is_over() && !matches!(run.step, Step::Held { .. }) {
+            return Err(Refusal::NotNow);
+        }
+        let trigger = self.scene.judgement.finding(self.scene.site, self.spec.trigger);
+        let vote = self.scene.judgement.vote(self.spec.trigger);
+        if !run.shadow && (vote.complete || !trigger.known) {
+            return Err(Refusal::CauseStands);
+        }
+        self.track.state.phase = Phase::Idle;
+        self.say(SequenceEvent::Reset { by: by.clone() });
+        Ok(())
+    }
+
+    fn set_mode(&mut self, mode: Mode, by: &Operator) {
+        self.track.state.mode = mode;
+        self.say(SequenceEvent::Mode { by: Some(by.clone()) });
+    }
+
+    fn run(&self) -> Option<&Run> {
+        match &self.track.state.phase {
+            Phase::Run(run) => Some(run),
+            Phase::Idle => None,
+        }
+    }
+}

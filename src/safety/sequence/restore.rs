@@ -1,0 +1,107 @@
+//! How a sequence stands after a restart (R12): nothing is forgotten, nothing starts again at stage one.
+
+use crate::safety::memory::{Memory, SequenceMemory};
+use crate::safety::sequence::engine::{Sequences, Track};
+use crate::safety::sequence::notice::NoticeTrack;
+use crate::safety::sequence::spec::{Mode, Sequence};
+use crate::safety::sequence::{Phase, Run, SequenceEvent, SequenceState, StageState, Step};
+use crate::safety::site::Site;
+use crate::units::{Millis, Uptime};
+
+/// How long a restart waits for good readings before the written policy decides (R12).
+pub(super) const REREAD_WAIT: Millis = Millis::from_secs(10);
+
+impl Track {
+    pub(super) fn restore(spec: &Sequence, memory: &Memory, now: Uptime) -> Self {
+        let before = memory.sequences.get(&spec.name);
+        let mode = match before {
+            // The configuration says what it said then, so what a person chose since still holds.
+            Some(before) if before.configured == spec.mode => before.state.mode,
+            Some(_) | None => spec.mode,
+        };
+        let phase =
+            before.map_or(Phase::Idle, |before| match restored_phase(spec, before, memory.same_boot, now) {
+                // No longer armed: the run is not forgotten, but it writes nothing more by itself (S2).
+                Phase::Run(run) if mode != Mode::Armed && !run.shadow => Phase::Run(run.held()),
+                phase @ (Phase::Run(_) | Phase::Idle) => phase,
+            });
+        let first_word = match &phase {
+            Phase::Run(run) if matches!(run.step, Step::Rereading { .. }) => SequenceEvent::Resumed,
+            Phase::Run(Run { step: Step::Held { stage }, .. }) => SequenceEvent::Held(*stage),
+            Phase::Run(_) | Phase::Idle => SequenceEvent::Mode { by: None },
+        };
+        Self {
+            state: SequenceState { mode, phase },
+            selected: None,
+            notice: NoticeTrack::default(),
+            first_word: Some(first_word),
+        }
+    }
+}
+
+fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now: Uptime) -> Phase {
+    let Phase::Run(run) = before.state.phase.clone() else { return Phase::Idle };
+    let same_stages = spec.stages.iter().map(|stage| &stage.name).eq(before.stages.iter())
+        && run.stages.len() == spec.stages.len();
+    if !same_stages {
+        // Another configuration: what that run was about to do no longer exists. A person decides.
+        let stages = vec![StageState::Pending; spec.stages.len()];
+        let step = if run.step.is_over() { run.step } else { Step::Held { stage: 0 } };
+        return Phase::Run(Run { step, stages, ..run });
+    }
+    let reread = |stage: u8, attempt: u8, from: Uptime| Step::Rereading {
+        stage,
+        attempt,
+        from,
+        until: now.plus(REREAD_WAIT),
+    };
+    let step = match run.step.clone() {
+        // Uptime of another boot says nothing: the countdown is had again, in full.
+        Step::Countdown { until } => reread(0, 0, if same_boot { until } else { now.plus(spec.countdown) }),
+        Step::Waiting { stage, attempt, .. }
+        | Step::Rereading { stage, attempt, .. }
+        | Step::Ordered { stage, attempt, .. }
+        | Step::Verifying { stage, attempt, .. } => reread(stage, attempt, now),
+        over @ (Step::Held { .. } | Step::Done | Step::Failed | Step::Aborted { .. }) => over,
+    };
+    Phase::Run(Run { step, ..run })
+}
+
+impl Run {
+    /// This run, waiting for a person where it is.
+    fn held(self) -> Self {
+        let step = match self.step {
+            Step::Countdown { .. } => Step::Held { stage: 0 },
+            Step::Rereading { stage, .. }
+            | Step::Waiting { stage, .. }
+            | Step::Ordered { stage, .. }
+            | Step::Verifying { stage, .. }
+            | Step::Held { stage } => Step::Held { stage },
+            over @ (Step::Done | Step::Failed | Step::Aborted { .. }) => over,
+        };
+        Self { step, ..self }
+    }
+}
+
+impl Sequences {
+    /// What must survive the next restart.
+    pub(crate) fn remember(&self, site: &Site, memory: &mut Memory) {
+        for (spec, track) in site.sequences.iter().zip(&self.tracks) {
+            let kept = SequenceMemory {
+                state: track.state.clone(),
+                configured: spec.mode,
+                stages: spec.stages.iter().map(|stage| stage.name.clone()).collect(),
+            };
+            memory.sequences.insert(spec.name.clone(), kept);
+        }
+        memory.numbers = self.numbers;
+    }
+
+    /// Whether any run is under way for real.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.tracks.iter().any(|track| match &track.state.phase {
+            Phase::Run(run) => !run.shadow && !run.step.is_over() && track.state.mode != Mode::Disabled,
+            Phase::Idle => false,
+        })
+    }
+}

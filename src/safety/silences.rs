@@ -1,0 +1,46 @@
+//! Which devices to look at for silence in a scan: those whose time has come, and those that speak again.
+
+use crate::safety::site::{DeviceId, Site};
+use crate::units::{Millis, Uptime};
+
+/// Who is silent, and when the next may fall silent.
+#[derive(Debug)]
+pub(super) struct Silences {
+    silent: Vec<bool>,
+    /// Silent devices that were heard in this scan.
+    back: Vec<DeviceId>,
+    /// No device can fall silent before this.
+    next: Uptime,
+}
+
+impl Silences {
+    pub(super) fn new(site: &Site) -> Self {
+        // Everyone counts as silent until heard, so that the first answer ends a silence of before a restart.
+        Self { silent: vec![true; site.devices.len()], back: Vec::new(), next: Uptime(0) }
+    }
+
+    /// A device may have been heard.
+    pub(super) fn heard(&mut self, device: DeviceId) {
+        if self.silent[device.index()] && self.back.last() != Some(&device) {
+            self.back.push(device);
+        }
+    }
+
+    /// The devices to look at now.
+    pub(super) fn to_look_at(&mut self, site: &Site, now: Uptime) -> Vec<DeviceId> {
+        let back = std::mem::take(&mut self.back);
+        if now < self.next {
+            return back;
+        }
+        self.next = Uptime(u64::MAX);
+        (0..site.devices.len()).map(DeviceId::at).collect()
+    }
+
+    /// What was seen of one of them.
+    pub(super) fn note(&mut self, device: DeviceId, silent: bool, silent_at: Uptime) {
+        self.silent[device.index()] = silent;
+        if !silent {
+            self.next = self.next.min(silent_at.plus(Millis(1)));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Stories: what happens in the room, when, and how it is announced to people.
+
+use crate::sim::breaker::SwitchFault;
+use crate::sim::room::STUCK;
+use crate::units::Millis;
+
+/// Something that happens in the room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// A cell is heated from within, as by an internal short.
+    Heat {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// Cell 0 to 15.
+        cell: usize,
+        /// Watts.
+        watts: f64,
+    },
+    /// Something is wrong with a rack's contactor.
+    ContactorFault {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// What.
+        fault: SwitchFault,
+    },
+    /// Something is wrong with a rack's breaker.
+    BreakerFault {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// What.
+        fault: SwitchFault,
+    },
+    /// The smoke detector signals these bits, smoke or not.
+    Smoke(u16),
+    /// The smoke detector reports these faults.
+    SmokeFault(u16),
+    /// A unit stops answering.
+    Silence(u8),
+    /// A unit answers again.
+    Voice(u8),
+    /// A cell's temperature register stops moving.
+    FlatLine {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// Cell 0 to 15.
+        cell: usize,
+    },
+}
+
+/// One step of a story.
+#[derive(Clone, Debug)]
+pub struct StoryStep {
+    /// When, in simulated time.
+    pub at: Millis,
+    /// For people.
+    pub text: &'static str,
+    /// What happens.
+    pub events: Vec<Event>,
+}
+
+/// A story.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    pub(super) steps: Vec<StoryStep>,
+}
+
+impl Scenario {
+    /// Nothing happens.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self { name: "calm", about: "nothing happens", steps: vec![step(0, "the room is calm", vec![])] }
+    }
+
+    /// Every scenario.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        vec![cell_fire(), stuck_contactor(), false_smoke(), silent_bms(), flat_line(), Self::calm()]
+    }
+
+    /// The scenario of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// What is about to happen, for people.
+    #[must_use]
+    pub fn story(&self) -> &[StoryStep] {
+        &self.steps
+    }
+}
+
+fn step(seconds: u64, text: &'static str, events: Vec<Event>) -> StoryStep {
+    StoryStep { at: Millis::from_secs(seconds), text, events }
+}
+
+/// The cell that burns: the seventh of rack 1.
+const BURNING: usize = 6;
+
+const fn heat(watts: f64) -> Event {
+    Event::Heat { rack: 0, cell: BURNING, watts }
+}
+
+/// The steps of a cell that shorts, heats, vents and burns.
+fn fire_steps() -> Vec<StoryStep> {
+    vec![
+        step(0, "calm room: both racks on float charge, no gas, no smoke", vec![]),
+        step(8, "cell 7 of rack 1 shorts inside and heats", vec![heat(2600.0)]),
+        step(16, "heat reaches its skin: `watch` at 45 °C, `warning` and notice at 55 °C", vec![heat(900.0)]),
+        step(
+            28,
+            "the short deepens: at 80 °C one vote for a cut, which alone only warns",
+            vec![heat(2300.0)],
+        ),
+        step(37, "the cell vents: gas agrees with heat, `danger`, the countdown runs", vec![]),
+        step(
+            58,
+            "unless aborted: charging stops, the contactor opens, position and current prove it",
+            vec![],
+        ),
+    ]
+}
+
+fn cell_fire() -> Scenario {
+    Scenario {
+        name: "cell-fire",
+        about: "one cell heats, vents and burns; rack 1 is cut in verified stages",
+        steps: fire_steps(),
+    }
+}
+
+fn stuck_contactor() -> Scenario {
+    let mut steps = fire_steps();
+    steps[0].events.push(Event::ContactorFault { rack: 0, fault: STUCK });
+    steps.push(step(
+        55,
+        "the contactor takes the command and does not move: the rack breaker is tripped instead",
+        vec![],
+    ));
+    Scenario { name: "stuck-contactor", about: "the same fire, but rack 1's contactor is welded", steps }
+}
+
+fn false_smoke() -> Scenario {
+    Scenario {
+        name: "false-smoke",
+        about: "one smoke detector cries fire alone, then breaks: no cut is right",
+        steps: vec![
+            step(0, "calm room", vec![]),
+            step(6, "the smoke detector signals Fire 1, nothing else does", vec![Event::Smoke(0b0_1111)]),
+            step(9, "it falls quiet and reports a fault", vec![Event::Smoke(0), Event::SmokeFault(0b01)]),
+            step(15, "warning and notice, but no cut: one principle alone never cuts", vec![]),
+        ],
+    }
+}
+
+fn silent_bms() -> Scenario {
+    Scenario {
+        name: "silent-bms",
+        about: "rack 1 is warm when its battery management stops answering, for twenty seconds",
+        steps: vec![
+            step(0, "calm room", vec![]),
+            step(5, "cell 7 of rack 1 warms to about 50 °C", vec![heat(900.0)]),
+            step(
+                22,
+                "bms-1 stops answering: silence in a warm rack escalates",
+                vec![heat(0.0), Event::Silence(1)],
+            ),
+            step(42, "it answers again", vec![Event::Voice(1)]),
+        ],
+    }
+}
+
+fn flat_line() -> Scenario {
+    Scenario {
+        name: "flat-line",
+        about: "one temperature register of rack 1 freezes while the others move",
+        steps: vec![
+            step(0, "calm room", vec![]),
+            step(5, "the register of cell 3 stops moving", vec![Event::FlatLine { rack: 0, cell: 2 }]),
+            step(8, "cell 4 warms a little", vec![Event::Heat { rack: 0, cell: 3, watts: 200.0 }]),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Room;
+
+    /// The first second at which something is so, up to a limit.
+    fn when(room: &mut Room, limit_s: f64, so: impl Fn(&Room) -> bool) -> Option<f64> {
+        while room.age_s() < limit_s {
+            if so(room) {
+                return Some(room.age_s());
+            }
+            room.step(0.1);
+        }
+        None
+    }
+
+    #[test]
+    fn the_fire_passes_its_milestones_in_order_whatever_the_seed() {
+        for seed in [1, 7, 42] {
+            let mut room = Room::new(seed, cell_fire());
+            let milestones: [(&str, fn(&Room) -> bool, f64, f64); 6] = [
+                ("45 °C", |room| 45.0 <= room.hottest_c(0), 15.0, 21.0),
+                ("55 °C", |room| 55.0 <= room.hottest_c(0), 20.0, 27.0),
+                ("80 °C", |room| 80.0 <= room.hottest_c(0), 32.0, 39.0),
+                ("10 %LFL", |room| 10.0 <= room.gas_pct_lfl(), 36.0, 42.0),
+                ("25 %LFL", |room| 25.0 <= room.gas_pct_lfl(), 39.0, 46.0),
+                ("fire 1", |room| room.smoke_alarms() & 0b0_1000 != 0, 39.0, 50.0),
+            ];
+            for (name, so, earliest, latest) in milestones {
+                let at = when(&mut room, 90.0, so).unwrap_or(f64::INFINITY);
+                assert!(earliest <= at && at <= latest, "seed {seed}: {name} at {at:.1} s");
+            }
+            assert!(room.hottest_c(1) < 30.0, "rack 2 stays cool");
+        }
+    }
+
+    #[test]
+    fn a_calm_day_stays_inside_all_limits() {
+        let mut room = Room::new(3, Scenario::calm());
+        for _ in 0..24 * 3600 {
+            room.step(1.0);
+            assert!(room.hottest_c(0) < 30.0 && room.gas_pct_lfl() < 1.0 && room.smoke_alarms() == 0);
+        }
+    }
+
+    #[test]
+    fn every_scenario_is_found_by_its_name_and_tells_its_story_in_order() {
+        for scenario in Scenario::all() {
+            assert_eq!(Scenario::find(scenario.name).map(|found| found.about), Some(scenario.about));
+            assert!(scenario.story().is_sorted_by_key(|step| step.at));
+        }
+    }
+}

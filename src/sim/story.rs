@@ -137,7 +137,7 @@ fn stuck_contactor() -> Scenario {
     let mut steps = fire_steps();
     steps[0].events.push(Event::ContactorFault { rack: 0, fault: STUCK });
     steps.push(step(
-        55,
+        60,
         "the contactor takes the command and does not move: the rack breaker is tripped instead",
         vec![],
     ));

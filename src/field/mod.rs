@@ -10,15 +10,15 @@
 //! to the actions a device was configured with (S22).
 
 pub mod decode;
-//pub mod link;
+pub mod link;
 pub mod options;
 pub mod plan;
-//pub mod probe;
+pub mod probe;
 pub mod profile;
-//pub mod stats;
-//pub mod transaction;
+pub mod stats;
+pub mod transaction;
 
-//pub use link::Field;
+pub use link::Field;
 
-//#[cfg(test)]
-//mod scripted;
+#[cfg(test)]
+mod scripted;

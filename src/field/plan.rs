@@ -97,59 +97,75 @@ fn of_table(points: &[PointSpec], wanted: &[usize], table: Table, limits: &Limit
     let mut members: Vec<usize> = wanted.iter().copied().filter(|at| points[*at].table == table).collect();
     members.sort_by_key(|at| (points[*at].address, end_of(&points[*at])));
     let longest = u32::from(if table.holds_bits() { limits.max_bits } else { limits.max_registers });
+    let members = Members { ends: running_ends(points, &members), at: members, points, table };
+    let members_count = members.at.len();
     // least[j]: the least cost of the first j members, and where the last of their blocks begins.
     let mut least: Vec<(u64, usize)> = vec![(0, 0)];
-    for j in 1..=members.len() {
-        least.push(last_block(points, &members[..j], &least, table, longest, limits, cost));
+    for j in 1..=members_count {
+        least.push(members.last_block(j, &least, longest, limits, cost));
     }
     let mut blocks = Vec::new();
-    let mut end = members.len();
+    let mut end = members_count;
     while 0 < end {
         let start = least[end].1;
-        blocks.push(made_for(points, table, &members[start..end]));
+        blocks.push(made_for(points, table, &members.at[start..end]));
         end = start;
     }
     blocks.reverse();
     blocks
 }
 
-/// Where the block that ends with the last of `members` had best begin.
-fn last_block(
-    points: &[PointSpec],
-    members: &[usize],
-    least: &[(u64, usize)],
-    table: Table,
-    longest: u32,
-    limits: &Limits,
-    cost: Cost,
-) -> (u64, usize) {
-    let mut best = None;
+/// For each member, the highest end of it and all before it: a long value may reach beyond later ones.
+fn running_ends(points: &[PointSpec], members: &[usize]) -> Vec<u32> {
     let mut end = 0;
-    for start in (0..members.len()).rev() {
-        let point = &points[members[start]];
-        end = end.max(end_of(point));
-        let span = end - u32::from(point.address);
-        // One value longer than the device's limit is asked for alone: the device has the last word.
-        let alone = start + 1 == members.len();
-        if longest < span && !alone {
-            break;
-        }
-        let total = least[start].0 + cost.of(table, span);
-        if best.is_none_or(|(least, _)| total < least) {
-            best = Some((total, start));
-        }
-        if start == 0 || !joins(points, &members[..start], u32::from(point.address), table, limits) {
-            break;
-        }
-    }
-    best.expect("a block of the last member alone is always possible")
+    let highest = |at: &usize| {
+        end = end.max(end_of(&points[*at]));
+        end
+    };
+    members.iter().map(highest).collect()
 }
 
-/// Whether one request may read from the members before up to this address.
-fn joins(points: &[PointSpec], before: &[usize], next: u32, table: Table, limits: &Limits) -> bool {
-    let end = before.iter().rev().take(limits.max_bits.into()).map(|at| end_of(&points[*at])).max().unwrap_or(0);
-    let barrier = |range: &Forbidden| {
-        range.table == table && u32::from(range.first) < next && end <= u32::from(range.last)
-    };
-    next <= end || (next - end <= u32::from(limits.max_gap) && !limits.forbidden.iter().any(barrier))
+/// The points of one table that are wanted, by address.
+struct Members<'a> {
+    at: Vec<usize>,
+    ends: Vec<u32>,
+    points: &'a [PointSpec],
+    table: Table,
+}
+
+impl Members<'_> {
+    fn start(&self, member: usize) -> u32 {
+        u32::from(self.points[self.at[member]].address)
+    }
+
+    /// Where the block that ends with the last of the first `count` members had best begin.
+    fn last_block(&self, count: usize, least: &[(u64, usize)], longest: u32, limits: &Limits, cost: Cost) -> (u64, usize) {
+        let mut best = None;
+        let mut end = 0;
+        for first in (0..count).rev() {
+            end = end.max(end_of(&self.points[self.at[first]]));
+            let span = end - self.start(first);
+            // One value longer than the device's limit is asked for alone: the device has the last word.
+            if longest < span && first + 1 < count {
+                break;
+            }
+            let total = least[first].0 + cost.of(self.table, span);
+            if best.is_none_or(|(least, _)| total < least) {
+                best = Some((total, first));
+            }
+            if first == 0 || !self.joins(first, limits) {
+                break;
+            }
+        }
+        best.expect("a block of the last member alone is always possible")
+    }
+
+    /// Whether one request may read across the hole before this member.
+    fn joins(&self, member: usize, limits: &Limits) -> bool {
+        let (end, next) = (self.ends[member - 1], self.start(member));
+        let barrier = |range: &Forbidden| {
+            range.table == self.table && u32::from(range.first) < next && end <= u32::from(range.last)
+        };
+        next <= end || (next - end <= u32::from(limits.max_gap) && !limits.forbidden.iter().any(barrier))
+    }
 }

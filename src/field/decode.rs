@@ -156,7 +156,10 @@ mod tests {
         let number = |n| Ok(Value::new(n).unwrap());
         assert_eq!(in_service(&rule, number(1.0), number(7.0)), number(7.0));
         assert_eq!(in_service(&rule, number(2.0), number(7.0)), Err(ReadFault::NotInService));
-        assert_eq!(in_service(&rule, Err(ReadFault::Exception(2)), number(7.0)), Err(ReadFault::Exception(2)));
+        assert_eq!(
+            in_service(&rule, Err(ReadFault::Exception(2)), number(7.0)),
+            Err(ReadFault::Exception(2))
+        );
         assert_eq!(in_service(&rule, number(1.0), Err(ReadFault::Timeout)), Err(ReadFault::Timeout));
     }
 

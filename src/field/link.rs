@@ -3,12 +3,18 @@
 //! `Field` is the handle: orders and refreshes go in by bounded lanes, inputs come out by the inbox.
 //! A link's task that panics is caught, counted, reported and started anew with what it had learnt
 //! forgotten; the orders in its lane wait for it.
-//! After `stop` no write begins, and no order is answered any more.
+//! After `stop` no write begins; orders that were waiting are not answered any more.
 
 mod backoff;
 mod order;
+mod poll;
 mod unit;
 mod worker;
+
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod poll_tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -49,6 +55,7 @@ pub struct Field {
     by_action: BTreeMap<ActionId, usize>,
     by_device: BTreeMap<DeviceId, usize>,
     inbox: Inbox,
+    stop: CancellationToken,
     runtime: Handle,
     polled: Arc<AtomicU64>,
 }
@@ -74,21 +81,31 @@ impl Field {
             links: Vec::with_capacity(links.len()),
             by_action: BTreeMap::new(),
             by_device: BTreeMap::new(),
-            inbox: inbox.clone(),
+            inbox,
+            stop,
             runtime: Handle::current(),
             polled: Arc::clone(&polled),
         };
         for (at, options) in links.into_iter().enumerate() {
             for device in &options.devices {
                 let points = device.profile.points.len();
-                assert_eq!(device.points.len(), points, "the configuration gives each point of a profile an id");
+                assert_eq!(
+                    device.points.len(),
+                    points,
+                    "the configuration gives each point of a profile an id"
+                );
                 field.by_device.insert(device.device, at);
                 field.by_action.extend(device.actions.iter().map(|(action, _)| (*action, at)));
             }
             let (orders, order_lane) = mpsc::channel(ORDERS_QUEUED_MAX);
             let (refreshes, refresh_lane) = mpsc::channel(REFRESHES_QUEUED_MAX);
             let tally = Arc::new(Tally::default());
-            let outside = Outside { inbox: inbox.clone(), tally: Arc::clone(&tally), polled: Arc::clone(&polled), stop: stop.clone() };
+            let outside = Outside {
+                inbox: field.inbox.clone(),
+                tally: Arc::clone(&tally),
+                polled: Arc::clone(&polled),
+                stop: field.stop.clone(),
+            };
             let name = options.name.clone();
             field.links.push(Link { name, orders, refreshes, tally });
             tokio::spawn(run(options, Lanes { orders: order_lane, refreshes: refresh_lane }, outside));
@@ -100,11 +117,12 @@ impl Field {
     /// even if the link is down: then it is connected within the order's deadline. Does not wait.
     ///
     /// Each order is answered by one `Input::Answered`: `NotAllowed` if no device has the action,
-    /// `NotSent` if the lane is full. May be called from any thread.
+    /// `NotSent` if the lane is full or the field was stopped. May be called from any thread.
     pub fn order(&self, order: Order) {
         let id = order.id;
         let why = match self.by_action.get(&order.action) {
             None => DriveFault::NotAllowed,
+            Some(_) if self.stop.is_cancelled() => DriveFault::NotSent,
             Some(link) => match self.links[*link].orders.try_send(order) {
                 Ok(()) => return,
                 Err(_) => DriveFault::NotSent,

@@ -139,7 +139,14 @@ impl Members<'_> {
     }
 
     /// Where the block that ends with the last of the first `count` members had best begin.
-    fn last_block(&self, count: usize, least: &[(u64, usize)], longest: u32, limits: &Limits, cost: Cost) -> (u64, usize) {
+    fn last_block(
+        &self,
+        count: usize,
+        least: &[(u64, usize)],
+        longest: u32,
+        limits: &Limits,
+        cost: Cost,
+    ) -> (u64, usize) {
         let mut best = None;
         let mut end = 0;
         for first in (0..count).rev() {
@@ -169,3 +176,6 @@ impl Members<'_> {
         next <= end || (next - end <= u32::from(limits.max_gap) && !limits.forbidden.iter().any(barrier))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,8 @@ pub async fn read(address: &str, unit: u8, profile: &Profile, timeout: Millis) -
     let all: Vec<usize> = (0..profile.points.len()).collect();
     let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP);
     blocks.reverse();
-    let mut read: Vec<(Vec<u16>, Result<Value, ReadFault>)> = vec![(Vec::new(), Err(ReadFault::Disconnected)); all.len()];
+    let mut read: Vec<(Vec<u16>, Result<Value, ReadFault>)> =
+        vec![(Vec::new(), Err(ReadFault::Disconnected)); all.len()];
     let mut gone = None;
     while let Some(block) = blocks.pop() {
         let words = match gone {
@@ -49,7 +50,9 @@ pub async fn read(address: &str, unit: u8, profile: &Profile, timeout: Millis) -
             // What does not answer once costs one time-out, not one for each block.
             gone = Some(fault);
         }
-        if let (Err(ReadFault::Exception(2 | 3)), Some((left, right))) = (&words, plan::split(&profile.points, &block)) {
+        if let (Err(ReadFault::Exception(2 | 3)), Some((left, right))) =
+            (&words, plan::split(&profile.points, &block))
+        {
             blocks.push(right);
             blocks.push(left);
             continue;
@@ -73,7 +76,12 @@ pub async fn read(address: &str, unit: u8, profile: &Profile, timeout: Millis) -
     profile.points.iter().zip(read).map(|(point, (words, result))| row(point, words, result)).collect()
 }
 
-async fn read_block(line: &mut Line, unit: u8, block: &Block, timeout: Millis) -> Result<Vec<u16>, ReadFault> {
+async fn read_block(
+    line: &mut Line,
+    unit: u8,
+    block: &Block,
+    timeout: Millis,
+) -> Result<Vec<u16>, ReadFault> {
     line.connect(timeout).await.map_err(|_| ReadFault::Disconnected)?;
     line.read(unit, block.table, block.address, block.count, timeout).await
 }

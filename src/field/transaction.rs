@@ -179,7 +179,9 @@ impl Line {
         };
         let check = |response, received| {
             let echo = match (write, response) {
-                (Write::Coil { address, on }, Response::WriteSingleCoil(at, state)) => (at, state) == (*address, *on),
+                (Write::Coil { address, on }, Response::WriteSingleCoil(at, state)) => {
+                    (at, state) == (*address, *on)
+                }
                 (Write::Register { address, word }, Response::WriteSingleRegister(at, echo)) => {
                     (at, echo) == (*address, *word)
                 }
@@ -192,7 +194,9 @@ impl Line {
         };
         self.transact(unit, request, within, check).await.map_err(|broken| match broken.fault {
             _ if !broken.sent => DriveFault::NotSent,
-            ReadFault::Exception(5 | 11) | ReadFault::Timeout | ReadFault::Disconnected => DriveFault::NoAnswer,
+            ReadFault::Exception(5 | 11) | ReadFault::Timeout | ReadFault::Disconnected => {
+                DriveFault::NoAnswer
+            }
             ReadFault::Exception(code) => DriveFault::Exception(code),
             ReadFault::Mismatch
             | ReadFault::Malformed
@@ -221,10 +225,11 @@ impl Line {
         let count = &connection.count;
         let outcome = match reply {
             Err(_) => Err(ReadFault::Timeout),
-            Ok(Err(tokio_modbus::Error::Protocol(_))) => Err(ReadFault::Mismatch),
             Ok(Err(tokio_modbus::Error::Transport(error))) => Err(transport_fault(&error, count)),
-            Ok(Ok(Err(code))) if count.received() == HEADER_BYTES + 2 => Err(ReadFault::Exception(code.into())),
-            Ok(Ok(Err(_))) => Err(ReadFault::Mismatch),
+            Ok(Ok(Err(code))) if count.received() == HEADER_BYTES + 2 => {
+                Err(ReadFault::Exception(code.into()))
+            }
+            Ok(Err(tokio_modbus::Error::Protocol(_)) | Ok(Err(_))) => Err(ReadFault::Mismatch),
             Ok(Ok(Ok(response))) => check(response, count.received()),
         };
         let sent = 0 < count.sent();
@@ -254,3 +259,6 @@ fn transport_fault(error: &io::Error, count: &Count) -> ReadFault {
         _ => ReadFault::Disconnected,
     }
 }
+
+#[cfg(test)]
+mod tests;

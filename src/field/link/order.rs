@@ -32,7 +32,9 @@ impl Worker<'_> {
         let link = &self.options.name;
         match result {
             Ok(()) => tracing::info!(link, order = order.id.0, took_ms = took, "order confirmed"),
-            Err(fault) => tracing::warn!(link, order = order.id.0, took_ms = took, ?fault, "order not confirmed"),
+            Err(fault) => {
+                tracing::warn!(link, order = order.id.0, took_ms = took, ?fault, "order not confirmed");
+            }
         }
         Input::Answered { order: order.id, at, result }
     }

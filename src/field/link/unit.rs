@@ -174,7 +174,9 @@ impl Job {
 
     /// Cuts a refused block in two. False for a single point.
     pub(super) fn split(&mut self, at: usize, device: &DeviceOptions, now: Uptime) -> bool {
-        let Some((left, right)) = plan::split(&device.profile.points, &self.asks[at].block) else { return false };
+        let Some((left, right)) = plan::split(&device.profile.points, &self.asks[at].block) else {
+            return false;
+        };
         self.asks[at] = Ask::new(left);
         self.asks.insert(at + 1, Ask::new(right));
         self.learnt.get_or_insert(now);
@@ -228,7 +230,12 @@ mod tests {
 
     #[test]
     fn a_refused_point_is_tried_again_ever_more_rarely() {
-        let mut ask = Ask::new(Block { table: crate::field::profile::Table::Coil, address: 0, count: 1, points: vec![0] });
+        let mut ask = Ask::new(Block {
+            table: crate::field::profile::Table::Coil,
+            address: 0,
+            count: 1,
+            points: vec![0],
+        });
         ask.refuse(2, Uptime(0));
         assert_eq!(ask.resting(Uptime(4999)), Some(2));
         assert_eq!(ask.resting(Uptime(5000)), None);

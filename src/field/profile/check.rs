@@ -104,7 +104,11 @@ fn build(text: &str, faults: &mut Faults<'_>) -> Option<Profile> {
     let header = header?;
     faults.name(header.id.get_ref(), header.id.span());
     if header.source.get_ref().trim().is_empty() {
-        faults.add(header.source.span(), "the source is empty", "name the document or driver and its revision");
+        faults.add(
+            header.source.span(),
+            "the source is empty",
+            "name the document or driver and its revision",
+        );
     }
     Some(Profile {
         id: header.id.into_inner(),
@@ -291,14 +295,22 @@ fn state(
     let written = match write {
         Write::Coil { address, on } => (Table::Coil, *address, u16::from(*on)),
         Write::Register { address, word } => (Table::Holding, *address, *word),
-        Write::Registers { address, words } => (Table::Holding, *address, words.first().copied().unwrap_or(0)),
+        Write::Registers { address, words } => {
+            (Table::Holding, *address, words.first().copied().unwrap_or(0))
+        }
     };
     let itself = ((table, address) == (written.0, written.1)).then_some(written.2);
-    Some(StateSpec { table, address, count, read_back: raw.read_back.as_ref().map(|raw| *raw.get_ref()).or(itself) })
+    Some(StateSpec {
+        table,
+        address,
+        count,
+        read_back: raw.read_back.as_ref().map(|raw| *raw.get_ref()).or(itself),
+    })
 }
 
 fn example(raw: raw::Example, specs: &[PointSpec], faults: &mut Faults<'_>) -> Example {
-    let at: BTreeMap<&str, usize> = specs.iter().enumerate().map(|(at, spec)| (spec.name.as_str(), at)).collect();
+    let at: BTreeMap<&str, usize> =
+        specs.iter().enumerate().map(|(at, spec)| (spec.name.as_str(), at)).collect();
     let reasons = raw.reasons.into_iter().map(|(name, reason)| {
         let fault = match reason {
             raw::Reason::Sentinel => ReadFault::Sentinel,

@@ -49,8 +49,11 @@ impl Profile {
     }
 
     fn run_example(&self, example: &Example) -> Vec<ExampleFault> {
-        let mut decoded: Vec<Option<Result<Value, ReadFault>>> =
-            self.points.iter().map(|point| find(point, &example.raw).map(|raw| decode::value(point, raw))).collect();
+        let mut decoded: Vec<Option<Result<Value, ReadFault>>> = self
+            .points
+            .iter()
+            .map(|point| find(point, &example.raw).map(|raw| decode::value(point, raw)))
+            .collect();
         for rule in &self.services {
             let Some(state) = decoded[rule.state] else { continue };
             for &point in &rule.applies_to {

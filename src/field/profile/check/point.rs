@@ -49,12 +49,20 @@ fn single(raw: &raw::Point, faults: &mut Faults<'_>) -> PointSpec {
     let encoding = *raw.encoding.get_ref();
     if raw.table.holds_bits() != (encoding == Encoding::Bool) {
         let word = raw.table.word();
-        faults.add(raw.encoding.span(), format!("the table \"{word}\" does not hold this type"), "bool is for coil and discrete, all other types for input and holding");
+        faults.add(
+            raw.encoding.span(),
+            format!("the table \"{word}\" does not hold this type"),
+            "bool is for coil and discrete, all other types for input and holding",
+        );
     }
     if let Some(order) = &raw.word_order
         && encoding.words() == 1
     {
-        faults.add(order.span(), "word_order on a single word means nothing", "leave it out; the order of bytes is byte_order");
+        faults.add(
+            order.span(),
+            "word_order on a single word means nothing",
+            "leave it out; the order of bytes is byte_order",
+        );
     }
     if let Some(order) = &raw.byte_order
         && encoding == Encoding::Bool
@@ -120,14 +128,20 @@ fn decimal(scale: f64, offset: f64) -> Option<f64> {
         let shifted = number * power;
         (shifted - shifted.round()).abs() <= 1e-9 * shifted.abs().max(1e-3)
     };
-    (0..=DECIMALS_MAX).map(|digits| 10_f64.powi(digits)).find(|power| whole(scale, *power) && whole(offset, *power))
+    (0..=DECIMALS_MAX)
+        .map(|digits| 10_f64.powi(digits))
+        .find(|power| whole(scale, *power) && whole(offset, *power))
 }
 
 fn range(raw: &raw::Point, faults: &mut Faults<'_>) -> Option<(f64, f64)> {
     let given = raw.range.as_ref()?;
     let [low, high] = *given.get_ref();
     if !(low.is_finite() && high.is_finite() && low < high) {
-        faults.add(given.span(), "a range goes from a lower to a higher finite number", "range = [low, high]");
+        faults.add(
+            given.span(),
+            "a range goes from a lower to a higher finite number",
+            "range = [low, high]",
+        );
     }
     Some((low, high))
 }
@@ -151,7 +165,11 @@ fn sentinels(raw: &raw::Point, faults: &mut Faults<'_>) -> Vec<u64> {
         if lowest <= number && number <= highest {
             patterns.push(u64::try_from(number & highest).unwrap_or(u64::MAX));
         } else {
-            faults.add(given.span(), format!("{number} does not fit into {width} bits"), "give the raw words");
+            faults.add(
+                given.span(),
+                format!("{number} does not fit into {width} bits"),
+                "give the raw words",
+            );
         }
     }
     patterns
@@ -171,7 +189,9 @@ fn labels(raw: &raw::Point, faults: &mut Faults<'_>) -> Labels {
                 faults.add(bits.span(), "bits have names only in an unsigned number", "use u16, u32 or u64");
             }
             let named = numbered(bits, highest_bit, faults);
-            Labels::Bits(named.into_iter().map(|(bit, name)| (u8::try_from(bit).unwrap_or(0), name)).collect())
+            Labels::Bits(
+                named.into_iter().map(|(bit, name)| (u8::try_from(bit).unwrap_or(0), name)).collect(),
+            )
         }
         (Some(states), Some(_)) => {
             faults.add(states.span(), "a point has either `enum` or `bits`", "");

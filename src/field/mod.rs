@@ -1,4 +1,24 @@
 //! The field: links, planning, polling, decoding, profiles, and orders to breakers.
+//!
+//! ```text
+//! profile ─► plan ─► link ─► transaction ─► decode ─► Input::Sampled
+//!                     ▲  orders: next frame boundary ─► Input::Answered
+//! ```
+//!
+//! One task owns one link and everything that is sent on it. Nothing here judges a value: a number that a
+//! device sent goes on as it is, everything else goes on as a reason. Writes come only from orders, and only
+//! to the actions a device was configured with (S22).
 
+pub mod decode;
+pub mod link;
 pub mod options;
+pub mod plan;
+pub mod probe;
 pub mod profile;
+pub mod stats;
+pub mod transaction;
+
+pub use link::Field;
+
+#[cfg(test)]
+mod scripted;

@@ -1,0 +1,238 @@
+//! The work of one link: who is asked next, and what becomes of the answer.
+//!
+//! ```text
+//! orders ─► before every frame         due polls ─► the earliest deadline first
+//! ```
+//!
+//! Between two frames the order lane is looked at first. A due poll ends in one batch of inputs, whatever
+//! happened: points that could not be read carry the reason, also those that were not asked for because their
+//! unit is dead or the link down. Dead units are left alone for longer each time, and together may use one
+//! part in twenty of the line, as long as another unit answers; alone on a link, a unit is simply polled.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Outside;
+use super::backoff::{Jitter, Reconnect};
+use super::unit::{Job, Turn, Unit};
+use crate::clock;
+use crate::field::options::{DeviceOptions, LinkOptions};
+use crate::field::transaction::Line;
+use crate::safety::fact::{Input, Order};
+use crate::safety::reading::ReadFault;
+use crate::safety::site::{ActionId, DeviceId};
+use crate::units::{Millis, Uptime};
+
+/// After a fruitless try of a dead unit, dead units rest this many times as long as it took: 5 % of the line.
+const DEAD_SHARE: u64 = 19;
+
+/// Where a link hears what to do at once. Outlives the worker: a restart loses no order.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) refreshes: mpsc::Receiver<DeviceId>,
+}
+
+/// One life of a link's task.
+pub(super) struct Worker<'a> {
+    pub(super) options: &'a LinkOptions,
+    pub(super) lanes: &'a mut Lanes,
+    pub(super) outside: Outside,
+    pub(super) line: Line,
+    /// Device and profile action of every order that may be carried out here (S22).
+    pub(super) allowed: BTreeMap<ActionId, (usize, usize)>,
+    pub(super) units: Vec<Unit>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) reconnect: Reconnect,
+    jitter: Jitter,
+    /// Until then, no dead unit is tried.
+    pub(super) dead_rest_until: Uptime,
+    pub(super) outbox: VecDeque<Vec<Input>>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(options: &'a LinkOptions, lanes: &'a mut Lanes, outside: Outside) -> Self {
+        let now = clock::uptime();
+        let mut allowed = BTreeMap::new();
+        for (unit, device) in options.devices.iter().enumerate() {
+            for (id, name) in &device.actions {
+                // A name that the profile does not know stays out: an order for it is refused.
+                if let Some(at) = device.profile.actions.iter().position(|action| action.name == *name) {
+                    allowed.insert(*id, (unit, at));
+                }
+            }
+        }
+        Self {
+            options,
+            lanes,
+            outside,
+            line: Line::new(options.address.clone()),
+            allowed,
+            units: options.devices.iter().map(|_| Unit::new()).collect(),
+            jobs: Job::all(&options.devices, now),
+            reconnect: Reconnect::default(),
+            jitter: Jitter::new(&options.name, now),
+            dead_rest_until: Uptime::default(),
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// Until both lanes are closed and empty.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.serve_orders().await;
+            while let Ok(device) = self.lanes.refreshes.try_recv() {
+                self.hasten(device);
+            }
+            let now = clock::uptime();
+            let due = (0..self.jobs.len()).filter(|at| self.jobs[*at].due <= now);
+            if let Some(job) = due.min_by_key(|at| self.jobs[*at].due.plus(self.jobs[*at].period)) {
+                self.poll(job, now).await;
+                continue;
+            }
+            let next = self.jobs.iter().map(|job| job.due).min();
+            let wait = next.map_or(Duration::from_secs(3600), |due| Duration::from_millis(due.since(now).0));
+            tokio::select! {
+                biased;
+                order = self.lanes.orders.recv() => {
+                    let Some(order) = order else { return };
+                    self.carry_out(order).await;
+                }
+                Some(device) = self.lanes.refreshes.recv() => self.hasten(device),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    pub(super) fn device(&self, unit: usize) -> &'a DeviceOptions {
+        &self.options.devices[unit]
+    }
+
+    /// Polls this device next, also if it is in back-off.
+    pub(super) fn hasten(&mut self, device: DeviceId) {
+        let Some(unit) = self.options.devices.iter().position(|options| options.device == device) else {
+            return;
+        };
+        let now = clock::uptime();
+        self.units[unit].wake();
+        self.dead_rest_until = Uptime::default();
+        for job in self.jobs.iter_mut().filter(|job| job.unit == unit) {
+            job.due = job.due.min(now);
+        }
+    }
+
+    /// Connects for a poll; an order that comes meanwhile goes first, with a connection of its own.
+    pub(super) async fn connected(&mut self) -> Result<(), ReadFault> {
+        if self.line.is_connected() {
+            return Ok(());
+        }
+        let attempt = self.line.connect(self.options.connect_timeout);
+        let outcome = tokio::select! {
+            biased;
+            Some(order) = self.lanes.orders.recv() => Err(order),
+            outcome = attempt => Ok(outcome),
+        };
+        match outcome {
+            Ok(outcome) => self.note_connection(outcome),
+            Err(order) => {
+                self.carry_out(order).await;
+                if self.line.is_connected() { Ok(()) } else { Err(ReadFault::Disconnected) }
+            }
+        }
+    }
+
+    pub(super) fn note_connection(&mut self, outcome: std::io::Result<()>) -> Result<(), ReadFault> {
+        let link = &self.options.name;
+        let was_down = !self.reconnect.is_untried();
+        match outcome {
+            Ok(()) => {
+                self.reconnect.succeeded();
+                self.outside.tally.connected.store(true, Relaxed);
+                let first = self.outside.tally.connects.fetch_add(1, Relaxed) == 0;
+                if first || was_down {
+                    tracing::info!(link, "link up");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.reconnect.failed(clock::uptime(), &mut self.jitter);
+                self.outside.tally.connected.store(false, Relaxed);
+                if !was_down {
+                    tracing::warn!(link, %error, "link down");
+                }
+                Err(ReadFault::Disconnected)
+            }
+        }
+    }
+
+    pub(super) fn note_answer(&mut self, unit: usize) {
+        if self.units[unit].answered() == Turn::Revived {
+            let device = self.device(unit);
+            tracing::info!(
+                link = self.options.name,
+                device = device.name,
+                unit = device.unit,
+                "unit answers"
+            );
+            self.outside.tally.units_dead.fetch_sub(1, Relaxed);
+        }
+    }
+
+    pub(super) fn note_silence(&mut self, unit: usize, fault: ReadFault, asked: Uptime, now: Uptime) {
+        let turn = self.units[unit].failed(fault, now, &mut self.jitter);
+        if self.units[unit].is_dead() {
+            self.dead_rest_until = now.plus(now.since(asked).times(DEAD_SHARE));
+        }
+        if turn == Turn::Died {
+            let device = self.device(unit);
+            tracing::warn!(
+                link = self.options.name,
+                device = device.name,
+                unit = device.unit,
+                ?fault,
+                "unit dead"
+            );
+            self.outside.tally.units_dead.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) async fn serve_orders(&mut self) {
+        while let Ok(order) = self.lanes.orders.try_recv() {
+            self.carry_out(order).await;
+        }
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        let answer = self.execute(order).await;
+        self.outbox.push_back(vec![answer]);
+        self.flush().await;
+    }
+
+    /// Hands everything over. While the inbox is full polling waits, but orders do not.
+    pub(super) async fn flush(&mut self) {
+        while let Some(batch) = self.outbox.pop_front() {
+            let inbox = self.outside.inbox.clone();
+            let order = tokio::select! {
+                biased;
+                Some(order) = self.lanes.orders.recv() => order,
+                permit = inbox.reserve() => {
+                    // A closed inbox means that the process ends.
+                    if let Ok(permit) = permit { permit.send(batch); }
+                    continue;
+                }
+            };
+            self.outbox.push_front(batch);
+            let answer = self.execute(order).await;
+            self.outbox.push_front(vec![answer]);
+        }
+    }
+}
+
+/// What is left of a transaction's deadline before this moment; `None` if nothing is.
+pub(super) fn left(until: Uptime, now: Uptime, most: Millis) -> Option<Millis> {
+    let left = until.since(now).min(most);
+    (Millis::ZERO < left).then_some(left)
+}

@@ -1,0 +1,105 @@
+//! One device, read once and shown raw and decoded: for commissioning.
+//!
+//! Reads only. Point by point where a block is refused, so that every row says what the device says of it.
+
+use crate::field::decode;
+use crate::field::plan::{self, Block, Cost};
+use crate::field::profile::{Profile, Table};
+use crate::field::transaction::Line;
+use crate::safety::reading::ReadFault;
+use crate::units::{Millis, Unit, Value};
+
+/// One point as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeRow {
+    /// The point's name.
+    pub point: String,
+    /// In which table.
+    pub table: Table,
+    /// Its first address.
+    pub address: u16,
+    /// As on the wire; empty if nothing came.
+    pub words: Vec<u16>,
+    /// The value, or why there is none.
+    pub result: Result<Value, ReadFault>,
+    /// Its unit.
+    pub unit: Unit,
+    /// Whether the value is inside the profile's physical range; `None` without a value or a range.
+    pub in_range: Option<bool>,
+    /// The name of the state, or of the bits that are set.
+    pub label: Option<String>,
+}
+
+/// Reads every point of a profile from one unit at `host:port`, on a connection of its own: not for a link
+/// that a running daemon owns. One row per point, in the order of the profile. `timeout` holds for the
+/// connection and for each request.
+pub async fn read(address: &str, unit: u8, profile: &Profile, timeout: Millis) -> Vec<ProbeRow> {
+    let mut line = Line::new(address.to_owned());
+    let all: Vec<usize> = (0..profile.points.len()).collect();
+    let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP);
+    blocks.reverse();
+    let mut read: Vec<(Vec<u16>, Result<Value, ReadFault>)> =
+        vec![(Vec::new(), Err(ReadFault::Disconnected)); all.len()];
+    let mut gone = None;
+    while let Some(block) = blocks.pop() {
+        let words = match gone {
+            Some(fault) => Err(fault),
+            None => read_block(&mut line, unit, &block, timeout).await,
+        };
+        if let Err(fault @ (ReadFault::Disconnected | ReadFault::Timeout)) = words {
+            // What does not answer once costs one time-out, not one for each block.
+            gone = Some(fault);
+        }
+        if let (Err(ReadFault::Exception(2 | 3)), Some((left, right))) =
+            (&words, plan::split(&profile.points, &block))
+        {
+            blocks.push(right);
+            blocks.push(left);
+            continue;
+        }
+        for at in &block.points {
+            let point = &profile.points[*at];
+            let start = usize::from(point.address - block.address);
+            let raw = words.as_ref().map(|words| words[start..start + usize::from(point.words())].to_vec());
+            read[*at] = match raw {
+                Ok(raw) => (raw.clone(), decode::value(point, &raw)),
+                Err(fault) => (Vec::new(), Err(*fault)),
+            };
+        }
+    }
+    for rule in &profile.services {
+        let state = read[rule.state].1;
+        for at in &rule.applies_to {
+            read[*at].1 = decode::in_service(rule, state, read[*at].1);
+        }
+    }
+    profile.points.iter().zip(read).map(|(point, (words, result))| row(point, words, result)).collect()
+}
+
+async fn read_block(
+    line: &mut Line,
+    unit: u8,
+    block: &Block,
+    timeout: Millis,
+) -> Result<Vec<u16>, ReadFault> {
+    line.connect(timeout).await.map_err(|_| ReadFault::Disconnected)?;
+    line.read(unit, block.table, block.address, block.count, timeout).await
+}
+
+fn row(
+    point: &crate::field::profile::PointSpec,
+    words: Vec<u16>,
+    result: Result<Value, ReadFault>,
+) -> ProbeRow {
+    let value = result.ok().map(Value::get);
+    ProbeRow {
+        point: point.name.clone(),
+        table: point.table,
+        address: point.address,
+        words,
+        result,
+        unit: point.unit,
+        in_range: value.zip(point.range).map(|(value, (low, high))| low <= value && value <= high),
+        label: value.and_then(|value| point.label(value)),
+    }
+}

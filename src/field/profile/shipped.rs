@@ -1,0 +1,46 @@
+//! The profiles that come with the program: the same files that stand in `config/profiles`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Profile;
+
+/// One shipped profile and its file.
+#[derive(Clone, Debug)]
+pub struct Shipped {
+    /// As parsed.
+    pub profile: Arc<Profile>,
+    /// As written, for `profile show` and for a copy to start from.
+    pub text: &'static str,
+}
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../../config/profiles/", $name, ".toml")))),+]
+    };
+}
+
+/// Id and text of every shipped profile.
+const FILES: [(&str, &str); 8] = files![
+    "apc-smart-ups",
+    "pylontech-powercube-m2",
+    "sim-bms",
+    "sim-gas",
+    "sim-relay",
+    "sim-smoke",
+    "sim-ups",
+    "waveshare-relay-8",
+];
+
+/// The shipped profiles by id.
+///
+/// # Panics
+/// If a shipped file has a fault: the tests parse each.
+#[must_use]
+pub fn builtin() -> BTreeMap<String, Shipped> {
+    let parse = |(name, text)| {
+        let profile = Profile::parse(text, name).expect("shipped profiles are parsed by the tests");
+        (profile.id.clone(), Shipped { profile: Arc::new(profile), text })
+    };
+    FILES.into_iter().map(parse).collect()
+}

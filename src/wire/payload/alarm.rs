@@ -1,0 +1,122 @@
+//! `alarm/{alarm}`: one alarm as it stands.
+
+use serde_json::{Value, json};
+
+use super::{document, priority, quantity};
+use crate::safety::alarm::AlarmRecord;
+use crate::safety::risk::Evidence;
+use crate::safety::rules::RuleKind;
+use crate::safety::rules::limit::Side;
+use crate::safety::site::{AlarmId, AlarmSource, DeviceId, RuleId, Site, ZoneId};
+use crate::wire::{Envelope, text, time};
+
+/// One alarm as it stands. `occurrence` is what an acknowledgement must name; `occ` is the same, unique
+/// over restarts.
+#[must_use]
+pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value {
+    let site = envelope.site;
+    let spec = &site[alarm];
+    let rule = rule(spec.source);
+    let device = device(site, spec.source, &record.evidence);
+    let zone = zone(site, spec.source, device);
+    let (value, limit) = value_and_limit(site, rule, &record.evidence);
+    let because = match record.evidence {
+        Evidence::None => None,
+        _ => Some(text::evidence(site, rule, &record.evidence)),
+    };
+    document(
+        envelope,
+        json!({
+            "id": spec.name,
+            "occ": envelope.occurrence(record.occurrence),
+            "occurrence": record.occurrence,
+            "rev": record.revision,
+            "state": record.state.word(),
+            "priority": record.priority.map(priority),
+            "level": record.level.word(),
+            "since": time::rfc3339(record.since),
+            "first_out": record.first_out,
+            "latched": spec.latched,
+            "room": site[spec.room].name,
+            "zone": zone.map(|zone| &site[zone].name),
+            "device": device.map(|device| &site[device].name),
+            "value": value,
+            "limit": limit,
+            "votes": votes(&record.evidence),
+            "because": because,
+            "ack": record.acknowledged_by.as_deref(),
+            "shelved_until": null,
+            "message": spec.message,
+            "consequence": spec.consequence,
+            "action": spec.action,
+            "drill": false,
+        }),
+    )
+}
+
+/// The rule behind an alarm.
+#[must_use]
+pub const fn rule(source: AlarmSource) -> Option<RuleId> {
+    match source {
+        AlarmSource::Rule(rule) | AlarmSource::VoteBlind(rule) => Some(rule),
+        AlarmSource::Silent(_)
+        | AlarmSource::NotArmed(_)
+        | AlarmSource::Cutting(_)
+        | AlarmSource::CutFailed(_)
+        | AlarmSource::System(_) => None,
+    }
+}
+
+fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<DeviceId> {
+    match (source, evidence) {
+        (AlarmSource::Silent(device), _) => Some(device),
+        (
+            _,
+            Evidence::Limit { point, .. }
+            | Evidence::Rate { point, .. }
+            | Evidence::State { point, .. }
+            | Evidence::Silent { point, .. },
+        ) => Some(site[*point].device),
+        (_, Evidence::None | Evidence::Votes { .. }) => None,
+    }
+}
+
+fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<ZoneId> {
+    match source {
+        AlarmSource::Rule(rule) | AlarmSource::VoteBlind(rule) => Some(site[rule].zone),
+        AlarmSource::NotArmed(it) | AlarmSource::Cutting(it) | AlarmSource::CutFailed(it) => {
+            Some(site[it].zone)
+        }
+        AlarmSource::Silent(_) | AlarmSource::System(_) => device.map(|device| site[device].zone),
+    }
+}
+
+fn value_and_limit(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> (Value, Value) {
+    let op = match rule.map(|rule| &site[rule].kind) {
+        Some(RuleKind::Limit(limit)) => Some(limit.side),
+        Some(RuleKind::Rate(rate)) => Some(rate.side),
+        Some(RuleKind::State(_) | RuleKind::Silence(_) | RuleKind::Together(_)) | None => None,
+    };
+    let op = op.map(|side| match side {
+        Side::Above => ">=",
+        Side::Below => "<=",
+    });
+    let against = |value: f64, limit: f64, unit: &str| {
+        (quantity(value, unit), json!({ "v": limit, "u": unit, "op": op }))
+    };
+    match *evidence {
+        Evidence::Limit { point, value, limit, .. } => against(value.get(), limit, site[point].unit.ucum()),
+        Evidence::Rate { point, per_minute, limit, .. } => {
+            against(per_minute, limit, &format!("{}/min", site[point].unit.ucum()))
+        }
+        Evidence::State { point, value, .. } => (quantity(value.get(), site[point].unit.ucum()), Value::Null),
+        Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (Value::Null, Value::Null),
+    }
+}
+
+fn votes(evidence: &Evidence) -> Option<String> {
+    match *evidence {
+        Evidence::Votes { needed, of, .. } if needed > 0 => Some(format!("{needed}oo{of}")),
+        _ => None,
+    }
+}

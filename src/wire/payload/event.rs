@@ -1,0 +1,163 @@
+//! `event`: every transition, in order. Readings and findings are no transitions; the levels and alarms
+//! that follow from them are.
+
+use serde_json::{Value, json};
+
+use super::sequence::{SequenceExtras, notice, notice_word, sequence};
+use super::{alarm::alarm, document, zone};
+use crate::safety::fact::{Fact, Request};
+use crate::safety::sequence::SequenceEvent;
+use crate::safety::site::{AlarmId, RoomId, SequenceId};
+use crate::wire::{Envelope, text};
+
+/// One transition: where it belongs and what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The room; `None` for the whole gateway.
+    pub room: Option<RoomId>,
+    /// `alarm.raised`, `sequence.aborted` …
+    pub kind: String,
+    /// The document.
+    pub body: Value,
+}
+
+/// The transition that a fact is, if it is one. `place` is its position in the publication: with `boot`
+/// and `seq` it makes the event unique.
+#[must_use]
+pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event> {
+    let site = envelope.site;
+    match fact {
+        Fact::Reading { .. } | Fact::Finding(_) => None,
+        Fact::Level(change) => {
+            let body = json!({
+                "zone": site[change.zone].name, "level": change.level.word(), "was": change.was.word(),
+                "first_out": change.first_out.map(|rule| &site[rule].name),
+                "because": zone::because(site, &change.because),
+            });
+            let words = text::level_change(site, change);
+            Some(event(envelope, place, Some(site[change.zone].room), "zone.level".to_owned(), &words, body))
+        }
+        Fact::Alarm(change) => {
+            let body = json!({
+                "number": change.number, "alarm": alarm(envelope, change.alarm, &change.now),
+            });
+            let kind = format!("alarm.{}", change.event.word());
+            let words = text::alarm_change(site, change);
+            Some(event(envelope, place, Some(site[change.alarm].room), kind, &words, body))
+        }
+        Fact::Sequence(change) => {
+            let id = change.sequence;
+            let body = json!({
+                "sequence": sequence(envelope, id, &change.now, SequenceExtras::default()),
+            });
+            let kind = format!("sequence.{}", sequence_word(&change.event));
+            let words = text::sequence_event(site, id, change.now.mode, &change.event);
+            Some(event(envelope, place, Some(sequence_room(envelope, id)), kind, &words, body))
+        }
+        Fact::Notice(it) => {
+            let kind = format!("notice.{}", notice_word(it.stage));
+            let body = json!({ "notice": notice(envelope, it) });
+            let room = site[it.zone].room;
+            Some(event(envelope, place, Some(room), kind, &text::notice(site, it), body))
+        }
+        Fact::Gap { lasted } => {
+            let words = format!(
+                "the loop was held up for {}: all data is stale until read again",
+                text::span(*lasted)
+            );
+            let body = json!({ "lasted_ms": lasted.0 });
+            Some(event(envelope, place, None, "gateway.gap".to_owned(), &words, body))
+        }
+        Fact::Followed { by, request } => {
+            let words = format!("{by}: {}", text::request(site, request));
+            let body = json!({ "by": &**by, "request": request_body(envelope, request) });
+            let room = request_room(envelope, request);
+            Some(event(envelope, place, Some(room), "request.followed".to_owned(), &words, body))
+        }
+        Fact::Refused { by, request, why } => {
+            let reason = text::refusal(*why);
+            let words = format!("{by}: {}: refused, {reason}", text::request(site, request));
+            let body = json!({ "by": &**by, "request": request_body(envelope, request), "why": reason });
+            let room = request_room(envelope, request);
+            Some(event(envelope, place, Some(room), "request.refused".to_owned(), &words, body))
+        }
+    }
+}
+
+/// An event of the given kind, with its sentence and its own members.
+#[must_use]
+pub fn event(
+    envelope: &Envelope,
+    place: usize,
+    room: Option<RoomId>,
+    kind: String,
+    words: &str,
+    body: Value,
+) -> Event {
+    let mut all = json!({
+        "n": place, "type": kind, "text": words, "drill": false,
+        "room": room.map(|room| &envelope.site[room].name),
+    });
+    if let (Value::Object(all), Value::Object(body)) = (&mut all, body) {
+        all.extend(body);
+    }
+    Event { room, kind, body: document(envelope, all) }
+}
+
+/// The word of what happened to a sequence.
+#[must_use]
+pub const fn sequence_word(event: &SequenceEvent) -> &'static str {
+    match event {
+        SequenceEvent::Mode { .. } => "mode",
+        SequenceEvent::Selected { .. } => "selected",
+        SequenceEvent::Started => "countdown",
+        SequenceEvent::Resumed => "resumed",
+        SequenceEvent::StageBegun(_) => "stage-begun",
+        SequenceEvent::StageOrdered(_) => "stage-ordered",
+        SequenceEvent::StageConfirmed(_) => "stage-confirmed",
+        SequenceEvent::StageVerified(_) => "stage-verified",
+        SequenceEvent::StageRetried(_) => "stage-retried",
+        SequenceEvent::StageFailed(..) => "stage-failed",
+        SequenceEvent::Held(_) => "held",
+        SequenceEvent::Done => "done",
+        SequenceEvent::Failed => "failed",
+        SequenceEvent::Aborted { .. } => "aborted",
+        SequenceEvent::Reset { .. } => "reset",
+    }
+}
+
+enum Target {
+    Alarm(AlarmId),
+    Sequence(SequenceId),
+}
+
+const fn target(request: &Request) -> (&'static str, Target) {
+    match *request {
+        Request::Acknowledge { alarm, .. } => ("acknowledge", Target::Alarm(alarm)),
+        Request::ResetAlarm { alarm } => ("reset", Target::Alarm(alarm)),
+        Request::Abort { sequence, .. } => ("abort", Target::Sequence(sequence)),
+        Request::Arm { sequence } => ("arm", Target::Sequence(sequence)),
+        Request::Disarm { sequence } => ("disarm", Target::Sequence(sequence)),
+        Request::Select { sequence } => ("select", Target::Sequence(sequence)),
+        Request::Start { sequence } => ("start", Target::Sequence(sequence)),
+        Request::ResetSequence { sequence } => ("reset", Target::Sequence(sequence)),
+    }
+}
+
+fn request_body(envelope: &Envelope, request: &Request) -> Value {
+    match target(request) {
+        (verb, Target::Alarm(alarm)) => json!({ "verb": verb, "alarm": envelope.site[alarm].name }),
+        (verb, Target::Sequence(it)) => json!({ "verb": verb, "sequence": envelope.site[it].name }),
+    }
+}
+
+fn request_room(envelope: &Envelope, request: &Request) -> RoomId {
+    match target(request).1 {
+        Target::Alarm(alarm) => envelope.site[alarm].room,
+        Target::Sequence(sequence) => sequence_room(envelope, sequence),
+    }
+}
+
+fn sequence_room(envelope: &Envelope, sequence: SequenceId) -> RoomId {
+    envelope.site[envelope.site[sequence].zone].room
+}

@@ -1,0 +1,377 @@
+//! Sentences for people: what was seen, what happened, what was refused.
+//!
+//! Plain, short, with names and units as the site gives them. Programs read the fields beside them.
+
+use crate::safety::alarm::{AlarmChange, AlarmEvent};
+use crate::safety::fact::{DriveFault, Refusal, Request};
+use crate::safety::risk::{Evidence, LevelChange};
+use crate::safety::rules::RuleKind;
+use crate::safety::sequence::spec::Mode;
+use crate::safety::sequence::{Notice, NoticeStage, SequenceEvent, StageFault};
+use crate::safety::site::{Labels, PointId, RuleId, SequenceId, Site};
+use crate::units::{Millis, Value};
+
+/// Longer silence than this means: never heard.
+const NEVER: Millis = Millis(u64::MAX / 2);
+
+/// A number as people read it: at most three decimals, five below one.
+#[must_use]
+pub fn number(number: f64) -> String {
+    let decimals = if number.abs() < 1.0 { 5 } else { 3 };
+    let text = format!("{number:.decimals$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// A span of time as people read it.
+#[must_use]
+pub fn span(span: Millis) -> String {
+    let seconds = span.0 / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0) => format!("{} ms", span.0),
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+/// A quantity with its symbol.
+#[must_use]
+pub fn quantity(value: f64, symbol: &str) -> String {
+    if symbol.is_empty() { number(value) } else { format!("{} {symbol}", number(value)) }
+}
+
+/// `cell-temp-max of bms-1`.
+#[must_use]
+pub fn point(site: &Site, point: PointId) -> String {
+    format!("{} of {}", site[point].name, site[site[point].device].name)
+}
+
+/// `bms-1/cell-temp-max`, the key of a point in documents.
+#[must_use]
+pub fn point_key(site: &Site, point: PointId) -> String {
+    format!("{}/{}", site[site[point].device].name, site[point].name)
+}
+
+/// What a whole number means at this point; `None` where it is only a number.
+#[must_use]
+pub fn label(site: &Site, point: PointId, value: Value) -> Option<String> {
+    let labels = &site[point].labels;
+    if matches!(labels, Labels::None) {
+        return None;
+    }
+    let number = value.get();
+    if number.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&number) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and in range, as just checked"
+    )]
+    let number = number as u32;
+    match labels {
+        Labels::None => None,
+        Labels::Enum(names) => names.iter().find(|name| name.0 == number).map(|name| name.1.clone()),
+        Labels::Bits(names) => {
+            let set = names.iter().filter(|bit| bit.0 < 32 && number >> bit.0 & 1 == 1);
+            let set: Vec<&str> = set.map(|bit| bit.1.as_str()).collect();
+            Some(if set.is_empty() { "none".to_owned() } else { set.join(", ") })
+        }
+    }
+}
+
+/// What a rule goes by. The rule names the channels of a vote.
+#[must_use]
+pub fn evidence(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> String {
+    match *evidence {
+        Evidence::None => "never judged".to_owned(),
+        Evidence::Limit { point: at, value, limit, .. } => {
+            let symbol = site[at].unit.symbol();
+            format!(
+                "{} {}, limit {}",
+                point(site, at),
+                quantity(value.get(), symbol),
+                quantity(limit, symbol)
+            )
+        }
+        Evidence::Rate { point: at, per_minute, limit, .. } => {
+            let symbol = format!("{}/min", site[at].unit.symbol());
+            let verb = if per_minute < 0.0 { "falls" } else { "rises" };
+            let rate = (per_minute.abs() * 10.0).round() / 10.0;
+            format!(
+                "{} {verb} {}, limit {}",
+                point(site, at),
+                quantity(rate, &symbol),
+                quantity(limit.abs(), &symbol)
+            )
+        }
+        Evidence::State { point: at, value, .. } => {
+            let reads =
+                label(site, at, value).unwrap_or_else(|| quantity(value.get(), site[at].unit.symbol()));
+            format!("{} is {reads}", point(site, at))
+        }
+        Evidence::Silent { point: at, lasted } => {
+            let device = &site[site[at].device].name;
+            if lasted >= NEVER {
+                format!("no answer from {device} since the start")
+            } else {
+                format!("no answer from {device} for {}", span(lasted))
+            }
+        }
+        Evidence::Votes { voting, unknown, needed, of, by_policy } => {
+            votes(site, rule, &Tally { voting, unknown, needed, of, by_policy })
+        }
+    }
+}
+
+struct Tally {
+    voting: u32,
+    unknown: u32,
+    needed: u8,
+    of: u8,
+    by_policy: bool,
+}
+
+fn votes(site: &Site, rule: Option<RuleId>, tally: &Tally) -> String {
+    let voting = channels(site, rule, tally.voting);
+    let mut text = format!("{} of {} votes", tally.voting.count_ones(), tally.of);
+    if !voting.is_empty() {
+        text = format!("{text}: {}", voting.join(", "));
+    }
+    if tally.needed == 0 {
+        text.push_str("; the vote cannot be completed");
+    } else {
+        text = format!("{text} ({} needed)", tally.needed);
+    }
+    let unknown = channels(site, rule, tally.unknown);
+    if !unknown.is_empty() {
+        text = format!("{text}; cannot judge: {}", unknown.join(", "));
+    }
+    if tally.by_policy {
+        text.push_str("; decided by the policy for lost channels");
+    }
+    text
+}
+
+/// The names of the channels of a vote whose bits are set.
+#[must_use]
+pub fn channels(site: &Site, rule: Option<RuleId>, mask: u32) -> Vec<&str> {
+    let Some(RuleKind::Together(vote)) = rule.map(|rule| &site[rule].kind) else { return Vec::new() };
+    let bits = vote.channels.iter().enumerate().filter(|(bit, _)| *bit < 32 && mask >> bit & 1 == 1);
+    bits.map(|(_, &channel)| site[channel].name.as_str()).collect()
+}
+
+/// Why a command was not carried out.
+#[must_use]
+pub fn drive_fault(fault: DriveFault) -> String {
+    match fault {
+        DriveFault::NotSent => "the command could not be sent".to_owned(),
+        DriveFault::Exception(code) => format!("the device refused with Modbus exception {code}"),
+        DriveFault::NoAnswer => "the device did not answer: nobody knows what happened".to_owned(),
+        DriveFault::WrongEcho => "the device answered something else: nobody knows what happened".to_owned(),
+        DriveFault::NotAllowed => "the command is not in the allow-list: nothing was sent".to_owned(),
+    }
+}
+
+/// Why a stage failed.
+#[must_use]
+pub fn stage_fault(site: &Site, fault: &StageFault) -> String {
+    match *fault {
+        StageFault::Permissive(at) => format!("the permissive {} did not hold in time", point(site, at)),
+        StageFault::Drive(why) => drive_fault(why),
+        StageFault::NoEffect(at) => format!("confirmed, but {} did not follow", point(site, at)),
+    }
+}
+
+/// The word of a mode.
+#[must_use]
+pub const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Disabled => "disabled",
+        Mode::Shadow => "shadow",
+        Mode::Armed => "armed",
+    }
+}
+
+/// What happened to a sequence that is in `now` mode.
+#[must_use]
+pub fn sequence_event(site: &Site, sequence: SequenceId, now: Mode, event: &SequenceEvent) -> String {
+    let spec = &site[sequence];
+    let stage = |index: u8| {
+        let name = spec.stages.get(usize::from(index)).map_or("?", |stage| stage.name.as_str());
+        format!("stage {} of {} ({name})", u32::from(index) + 1, spec.stages.len())
+    };
+    let what = match event {
+        SequenceEvent::Mode { by: Some(by) } => format!("{by} set it to {}", mode(now)),
+        SequenceEvent::Mode { by: None } => format!("starts as {}", mode(now)),
+        SequenceEvent::Selected { by } => format!("{by} selected it"),
+        SequenceEvent::Started => format!("the countdown of {} runs", span(spec.countdown)),
+        SequenceEvent::Resumed => "resumed after a restart: devices are read first".to_owned(),
+        SequenceEvent::StageBegun(n) => format!("{} waits for its permissives", stage(*n)),
+        SequenceEvent::StageOrdered(n) => format!("{} is commanded", stage(*n)),
+        SequenceEvent::StageConfirmed(n) => format!("{} is confirmed by the device", stage(*n)),
+        SequenceEvent::StageVerified(n) => format!("{} is verified", stage(*n)),
+        SequenceEvent::StageRetried(n) => format!("{} had no effect and is tried again", stage(*n)),
+        SequenceEvent::StageFailed(n, why) => format!("{} failed: {}", stage(*n), stage_fault(site, why)),
+        SequenceEvent::Held(n) => format!("held at {}: a person must decide", stage(*n)),
+        SequenceEvent::Done => "done and verified".to_owned(),
+        SequenceEvent::Failed => format!("FAILED: {} is not isolated", site[spec.zone].name),
+        SequenceEvent::Aborted { by } => format!("aborted by {by}"),
+        SequenceEvent::Reset { by } => format!("reset by {by}"),
+    };
+    format!("{}: {what}", spec.name)
+}
+
+/// Why a request was not followed.
+#[must_use]
+pub const fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NothingToDo => "there is nothing to do",
+        Refusal::OutOfDate => "it was about an older occurrence or another run",
+        Refusal::TooLate => "the run is past its point of no return",
+        Refusal::NotNow => "it is not possible in this state",
+        Refusal::CauseStands => "the cause is still there, or not known to be gone",
+    }
+}
+
+/// What a person asked for.
+#[must_use]
+pub fn request(site: &Site, request: &Request) -> String {
+    match request {
+        Request::Acknowledge { alarm, .. } => format!("acknowledge {}", site[*alarm].name),
+        Request::ResetAlarm { alarm } => format!("reset {}", site[*alarm].name),
+        Request::Abort { sequence, .. } => format!("abort {}", site[*sequence].name),
+        Request::Arm { sequence } => format!("arm {}", site[*sequence].name),
+        Request::Disarm { sequence } => format!("disarm {}", site[*sequence].name),
+        Request::Select { sequence } => format!("select {}", site[*sequence].name),
+        Request::Start { sequence } => format!("start {}", site[*sequence].name),
+        Request::ResetSequence { sequence } => format!("reset {}", site[*sequence].name),
+    }
+}
+
+/// What service owners are told.
+#[must_use]
+pub fn notice(site: &Site, notice: &Notice) -> String {
+    let zone = &site[notice.zone].title;
+    let text = match notice.stage {
+        NoticeStage::Prepare => format!("{zone} is at {}: fail over now", notice.level.word()),
+        NoticeStage::Countdown { earliest, abortable } => {
+            let mut text =
+                format!("power of {zone} goes in {} at the earliest: fail over now", span(earliest));
+            if abortable > Millis::ZERO {
+                text = format!("{text}; can be aborted for {}", span(abortable));
+            }
+            text
+        }
+        NoticeStage::Cutting => format!("power of {zone} is being cut"),
+        NoticeStage::Done => format!("{zone} is isolated"),
+        NoticeStage::Failed => format!("{zone} could NOT be isolated"),
+        NoticeStage::Aborted => format!("the cut of {zone} was aborted"),
+        NoticeStage::AllClear => format!("all clear: {zone} is no longer at warning, nothing was cut"),
+    };
+    if notice.shadow { format!("{text} (only recorded: the sequence is not armed)") } else { text }
+}
+
+/// A change of a zone's level.
+#[must_use]
+pub fn level_change(site: &Site, change: &LevelChange) -> String {
+    let mut text =
+        format!("{} went from {} to {}", site[change.zone].name, change.was.word(), change.level.word());
+    if let Some(worst) = change.because.first() {
+        text = format!(
+            "{text}: {} ({})",
+            site[worst.rule].name,
+            evidence(site, Some(worst.rule), &worst.evidence)
+        );
+    }
+    text
+}
+
+/// A step in the life of an alarm.
+#[must_use]
+pub fn alarm_change(site: &Site, change: &AlarmChange) -> String {
+    let alarm = &site[change.alarm];
+    match &change.event {
+        AlarmEvent::Raised | AlarmEvent::Escalated => format!("{}: {}", alarm.name, alarm.message),
+        AlarmEvent::Acknowledged { by } => format!("{} acknowledged by {by}", alarm.name),
+        AlarmEvent::Returned => format!("{}: the cause has gone", alarm.name),
+        AlarmEvent::Reset { by } => format!("{} reset by {by}", alarm.name),
+        AlarmEvent::Cleared => format!("{} is back to normal", alarm.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::safety::sequence::spec::Mode;
+    use crate::units::Uptime;
+    use crate::wire::testsite;
+
+    fn value(number: f64) -> Value {
+        Value::new(number).unwrap()
+    }
+
+    #[test]
+    fn evidence_reads_as_a_sentence() {
+        let site = testsite::site();
+        let say = |it: Evidence| evidence(&site, Some(RuleId(2)), &it);
+        let (point, taken) = (PointId(0), Uptime(1));
+        assert_eq!(
+            say(Evidence::Limit { point, value: value(46.2), limit: 45.0, taken }),
+            "cell-temp-max of bms-1 46.2 °C, limit 45 °C"
+        );
+        assert_eq!(
+            say(Evidence::Rate { point, value: value(46.2), per_minute: 7.08, limit: 6.0, taken }),
+            "cell-temp-max of bms-1 rises 7.1 °C/min, limit 6 °C/min"
+        );
+        assert_eq!(
+            say(Evidence::State { point: PointId(2), value: value(0.0), taken }),
+            "position of brk-1 is open"
+        );
+        assert_eq!(say(Evidence::Silent { point, lasted: Millis(4_000) }), "no answer from bms-1 for 4 s");
+        assert_eq!(
+            say(Evidence::Silent { point, lasted: Millis(u64::MAX) }),
+            "no answer from bms-1 since the start"
+        );
+        assert_eq!(
+            say(Evidence::Votes { voting: 0b01, unknown: 0b10, needed: 1, of: 2, by_policy: true }),
+            "1 of 2 votes: cell-hot (1 needed); cannot judge: breaker-open; decided by the policy for lost channels"
+        );
+    }
+
+    #[test]
+    fn numbers_and_spans_are_short() {
+        assert_eq!(number(45.0), "45");
+        assert_eq!(number(3.312), "3.312");
+        assert_eq!(number(0.000_25), "0.00025");
+        assert_eq!(number(-0.000_000_1), "0");
+        assert_eq!(number(100.0), "100");
+        assert_eq!(span(Millis(250)), "250 ms");
+        assert_eq!(span(Millis::from_secs(125)), "2 min 5 s");
+        assert_eq!(span(Millis::from_secs(7_200)), "2 h");
+    }
+
+    #[test]
+    fn a_failed_stage_says_what_did_not_follow() {
+        let site = testsite::site();
+        let event = SequenceEvent::StageFailed(0, StageFault::NoEffect(PointId(2)));
+        assert_eq!(
+            sequence_event(&site, SequenceId(0), Mode::Armed, &event),
+            "cut-rack-1: stage 1 of 1 (Open breaker) failed: confirmed, but position of brk-1 did not follow"
+        );
+    }
+
+    #[test]
+    fn bits_are_named() {
+        let mut site = testsite::site();
+        site.points[0].labels = Labels::Bits(vec![(0, "trip".into()), (2, "door".into())]);
+        assert_eq!(label(&site, PointId(0), value(5.0)).as_deref(), Some("trip, door"));
+        assert_eq!(label(&site, PointId(0), value(0.0)).as_deref(), Some("none"));
+        assert_eq!(label(&site, PointId(0), value(1.5)), None);
+        assert_eq!(label(&site, PointId(0), value(-1.0)), None);
+    }
+}

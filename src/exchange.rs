@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::safety::fact::{Fact, Input};
+use crate::safety::site::SystemFault;
 use crate::units::Now;
 
 /// The facts of one scan, as every edge hears them.
@@ -34,3 +35,66 @@ pub type Inbox = mpsc::Sender<Vec<Input>>;
 
 /// Where an edge hears the facts.
 pub type Hearing = broadcast::Receiver<Arc<Publication>>;
+
+/// Tells the core that a part of emberwatch fails or works again: once per change, never waiting.
+///
+/// Each holder (each clone) speaks for one target; the fault stands while any of them fails. What finds the
+/// inbox full is told at the next call of [`set`](Self::set), so callers call it after each try.
+#[derive(Debug)]
+pub struct FaultReport {
+    shared: Arc<FaultShared>,
+    mine: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Debug)]
+struct FaultShared {
+    inbox: Inbox,
+    fault: SystemFault,
+    state: std::sync::Mutex<FaultState>,
+}
+
+#[derive(Debug, Default)]
+struct FaultState {
+    holders_failing: usize,
+    told: bool,
+}
+
+impl FaultReport {
+    /// The first holder of a fault that does not stand.
+    #[must_use]
+    pub fn new(inbox: Inbox, fault: SystemFault) -> Self {
+        let shared = FaultShared { inbox, fault, state: std::sync::Mutex::default() };
+        Self { shared: Arc::new(shared), mine: std::sync::atomic::AtomicBool::new(false) }
+    }
+
+    /// States whether this holder's part fails now.
+    pub fn set(&self, failing: bool) {
+        let mut state = self.shared.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let was = self.mine.swap(failing, std::sync::atomic::Ordering::Relaxed);
+        match (was, failing) {
+            (false, true) => state.holders_failing += 1,
+            (true, false) => state.holders_failing = state.holders_failing.saturating_sub(1),
+            _ => {}
+        }
+        let standing = 0 < state.holders_failing;
+        if standing != state.told {
+            let input = Input::System { fault: self.shared.fault, failing: standing };
+            if self.shared.inbox.try_send(vec![input]).is_ok() {
+                state.told = standing;
+            }
+        }
+    }
+
+    /// Whether this holder's part fails.
+    #[must_use]
+    pub fn failing(&self) -> bool {
+        self.mine.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Clone for FaultReport {
+    /// Another holder, which does not fail yet.
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), mine: std::sync::atomic::AtomicBool::new(false) }
+    }
+}

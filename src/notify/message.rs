@@ -1,0 +1,407 @@
+//! Facts as webhook messages: type, subject, urgency and JSON body.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::exchange::Publication;
+use crate::notify::Texts;
+use crate::notify::queue::{Message, Urgency};
+use crate::safety::alarm::{AlarmChange, AlarmEvent};
+use crate::safety::fact::Fact;
+use crate::safety::risk::Evidence;
+use crate::safety::sequence::spec::Mode;
+use crate::safety::sequence::{Notice, NoticeStage, Phase, Run, SequenceChange, SequenceEvent, Step};
+use crate::safety::site::{PointId, Priority, SequenceId, Site};
+use crate::units::{Now, WallTime};
+
+/// Makes messages of one process: ids are unique over restarts.
+#[derive(Clone)]
+pub(super) struct Maker {
+    pub(super) site: Arc<Site>,
+    pub(super) texts: Arc<dyn Texts>,
+    /// Boot and moment of the start.
+    pub(super) process: Arc<str>,
+    pub(super) priority_min: Priority,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, D> {
+    r#type: &'a str,
+    timestamp: String,
+    data: D,
+}
+
+#[derive(Serialize)]
+struct Data<'a, T> {
+    site: &'a str,
+    gateway: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
+    /// The publication it came from: increases while the process runs.
+    seq: u64,
+    /// True if nothing is really switched.
+    shadow: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message: &'a str,
+    #[serde(flatten)]
+    about: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum About<'a> {
+    Alarm(AlarmData<'a>),
+    Sequence(SequenceData<'a>),
+    Notice(NoticeData<'a>),
+    Process { boot: &'a str, version: &'a str },
+}
+
+#[derive(Serialize)]
+struct AlarmData<'a> {
+    id: &'a str,
+    change: u64,
+    occ: u64,
+    rev: u32,
+    state: &'a str,
+    priority: Option<&'a str>,
+    level: &'a str,
+    since: String,
+    first_out: bool,
+    latched: bool,
+    title: &'a str,
+    consequence: &'a str,
+    action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<Quantity>,
+}
+
+#[derive(Serialize)]
+struct Quantity {
+    v: f64,
+    u: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    point: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SequenceData<'a> {
+    id: &'a str,
+    title: &'a str,
+    event: &'a str,
+    mode: &'a str,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<StageData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct StageData<'a> {
+    n: u8,
+    of: usize,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct NoticeData<'a> {
+    number: u64,
+    sequence: &'a str,
+    level: &'a str,
+    stage: &'a str,
+    what_to_do: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abortable_ms: Option<u64>,
+}
+
+/// What every body needs besides its subject.
+struct Frame<'a> {
+    kind: &'a str,
+    room: Option<&'a str>,
+    zone: Option<&'a str>,
+    shadow: bool,
+    text: &'a str,
+}
+
+impl Maker {
+    /// The messages of one publication.
+    pub(super) fn messages_of(&self, publication: &Publication) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for (index, fact) in publication.facts.iter().enumerate() {
+            let made = match fact {
+                Fact::Alarm(change) => self.alarm(change, publication),
+                Fact::Sequence(change) => self.sequence(change, publication),
+                Fact::Notice(notice) => self.notice(notice, publication),
+                Fact::Reading { .. }
+                | Fact::Finding(_)
+                | Fact::Level(_)
+                | Fact::Gap { .. }
+                | Fact::Followed { .. }
+                | Fact::Refused { .. } => None,
+            };
+            if let Some((subject, urgency, body)) = made {
+                let id = format!("msg_{}-{}-{index}", self.process, publication.number);
+                messages.push(Message {
+                    id: Arc::from(id),
+                    subject,
+                    urgency,
+                    made: publication.now.uptime,
+                    body: Arc::from(body),
+                });
+            }
+        }
+        messages
+    }
+
+    /// The message of a start.
+    pub(super) fn started(&self, boot: &str, now: Now) -> Option<Message> {
+        let about = About::Process { boot, version: env!("CARGO_PKG_VERSION") };
+        let frame = Frame { kind: "gateway.started", room: None, zone: None, shadow: false, text: "" };
+        Some(Message {
+            id: Arc::from(format!("msg_{}-started", self.process)),
+            subject: "gateway".to_owned(),
+            urgency: Urgency::Low,
+            made: now.uptime,
+            body: Arc::from(self.body(&frame, 0, now, about)?),
+        })
+    }
+
+    fn alarm(&self, change: &AlarmChange, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
+        let alarm = self.site.alarms.get(change.alarm.index())?;
+        let priority = change.now.priority.unwrap_or(Priority::Low);
+        if priority < self.priority_min {
+            return None;
+        }
+        let kind = format!("alarm.{}", change.event.word());
+        let text = self.texts.alarm(&self.site, change, publication.now);
+        let (value, limit) = quantities(&self.site, &change.now.evidence);
+        let by = match &change.event {
+            AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(&**by),
+            AlarmEvent::Raised | AlarmEvent::Escalated | AlarmEvent::Returned | AlarmEvent::Cleared => None,
+        };
+        let about = About::Alarm(AlarmData {
+            id: &alarm.name,
+            change: change.number,
+            occ: change.now.occurrence,
+            rev: change.now.revision,
+            state: change.now.state.word(),
+            priority: change.now.priority.map(priority_word),
+            level: change.now.level.word(),
+            since: label(change.now.since),
+            first_out: change.now.first_out,
+            latched: alarm.latched,
+            title: &alarm.message,
+            consequence: &alarm.consequence,
+            action: &alarm.action,
+            by,
+            value,
+            limit,
+        });
+        let room = Some(self.site[alarm.room].name.as_str());
+        let frame = Frame { kind: &kind, room, zone: None, shadow: false, text: &text };
+        let body = self.body(&frame, publication.number, publication.now, about)?;
+        Some((format!("alarm/{}", alarm.name), urgency(priority), body))
+    }
+
+    fn sequence(
+        &self,
+        change: &SequenceChange,
+        publication: &Publication,
+    ) -> Option<(String, Urgency, Vec<u8>)> {
+        let sequence = self.site.sequences.get(change.sequence.index())?;
+        let (kind, event, stage, by) = told(&change.event);
+        let run = match &change.now.phase {
+            Phase::Idle => None,
+            Phase::Run(run) => Some(run),
+        };
+        let stage = stage.and_then(|n| {
+            let name = &sequence.stages.get(usize::from(n))?.name;
+            Some(StageData { n, of: sequence.stages.len(), name })
+        });
+        let remaining_ms = run.and_then(|run| match run.step {
+            Step::Countdown { until } => Some(until.since(publication.now.uptime).0),
+            _ => None,
+        });
+        let now = publication.now;
+        let deadline = remaining_ms.map(|span| label(WallTime(now.wall.0.saturating_add_unsigned(span))));
+        let text = self.texts.sequence(&self.site, change, now);
+        let about = About::Sequence(SequenceData {
+            id: &sequence.name,
+            title: &sequence.title,
+            event,
+            mode: mode_word(change.now.mode),
+            state: state_word(run),
+            run: run.map(|run| run.id.0),
+            stage,
+            deadline,
+            remaining_ms,
+            by,
+        });
+        let shadow = run.map_or(change.now.mode != Mode::Armed, |run| run.shadow);
+        let (room, zone) = self.place(change.sequence);
+        let frame = Frame { kind, room: Some(room), zone: Some(zone), shadow, text: &text };
+        let body = self.body(&frame, publication.number, now, about)?;
+        Some((format!("sequence/{}", sequence.name), Urgency::Critical, body))
+    }
+
+    fn notice(&self, notice: &Notice, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
+        let sequence = self.site.sequences.get(notice.sequence.index())?;
+        let now = publication.now;
+        let text = self.texts.notice(&self.site, notice, now);
+        let (earliest, abortable) = match notice.stage {
+            NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
+            _ => (None, None),
+        };
+        let about = About::Notice(NoticeData {
+            number: notice.number,
+            sequence: &sequence.name,
+            level: notice.level.word(),
+            stage: notice_word(notice.stage),
+            what_to_do: &sequence.notice,
+            run: notice.run.map(|run| run.0),
+            earliest_ms: earliest.map(|span| span.0),
+            earliest: earliest.map(|span| label(WallTime(now.wall.0.saturating_add_unsigned(span.0)))),
+            abortable_ms: abortable.map(|span| span.0),
+        });
+        let (room, zone) = self.place(notice.sequence);
+        let frame =
+            Frame { kind: "notice", room: Some(room), zone: Some(zone), shadow: notice.shadow, text: &text };
+        let body = self.body(&frame, publication.number, now, about)?;
+        Some((format!("notice/{}", sequence.name), Urgency::Critical, body))
+    }
+
+    fn body(&self, frame: &Frame<'_>, seq: u64, now: Now, about: About<'_>) -> Option<Vec<u8>> {
+        let data = Data {
+            site: &self.site.name,
+            gateway: &self.site.gateway,
+            room: frame.room,
+            zone: frame.zone,
+            seq,
+            shadow: frame.shadow,
+            message: frame.text,
+            about,
+        };
+        serde_json::to_vec(&Envelope { r#type: frame.kind, timestamp: label(now.wall), data }).ok()
+    }
+
+    fn place(&self, sequence: SequenceId) -> (&str, &str) {
+        let zone = &self.site[self.site[sequence].zone];
+        (&self.site[zone.room].name, &zone.name)
+    }
+}
+
+/// Type of the message, word of the event, stage, person.
+fn told(event: &SequenceEvent) -> (&'static str, &'static str, Option<u8>, Option<&str>) {
+    use SequenceEvent as Happened;
+    match event {
+        Happened::Mode { by } => ("sequence.mode", "mode", None, by.as_deref()),
+        Happened::Selected { by } => ("sequence.selected", "selected", None, Some(by)),
+        Happened::Started => ("sequence.countdown", "started", None, None),
+        Happened::Resumed => ("sequence.step", "resumed", None, None),
+        Happened::StageBegun(stage) => ("sequence.step", "stage-begun", Some(*stage), None),
+        Happened::StageOrdered(stage) => ("sequence.step", "stage-ordered", Some(*stage), None),
+        Happened::StageConfirmed(stage) => ("sequence.step", "stage-confirmed", Some(*stage), None),
+        Happened::StageVerified(stage) => ("sequence.step", "stage-verified", Some(*stage), None),
+        Happened::StageRetried(stage) => ("sequence.step", "stage-retried", Some(*stage), None),
+        Happened::StageFailed(stage, _) => ("sequence.step", "stage-failed", Some(*stage), None),
+        Happened::Held(stage) => ("sequence.held", "held", Some(*stage), None),
+        Happened::Done => ("sequence.done", "done", None, None),
+        Happened::Failed => ("sequence.failed", "failed", None, None),
+        Happened::Aborted { by } => ("sequence.aborted", "aborted", None, Some(by)),
+        Happened::Reset { by } => ("sequence.reset", "reset", None, Some(by)),
+    }
+}
+
+fn state_word(run: Option<&Run>) -> &'static str {
+    match run.map(|run| &run.step) {
+        None => "idle",
+        Some(Step::Countdown { .. }) => "countdown",
+        Some(Step::Rereading { .. }) => "rereading",
+        Some(Step::Waiting { .. } | Step::Ordered { .. }) => "executing",
+        Some(Step::Verifying { .. }) => "verifying",
+        Some(Step::Held { .. }) => "held",
+        Some(Step::Done) => "done",
+        Some(Step::Failed) => "failed",
+        Some(Step::Aborted { .. }) => "aborted",
+    }
+}
+
+fn notice_word(stage: NoticeStage) -> &'static str {
+    match stage {
+        NoticeStage::Prepare => "prepare",
+        NoticeStage::Countdown { .. } => "countdown",
+        NoticeStage::Cutting => "cutting",
+        NoticeStage::Done => "done",
+        NoticeStage::Failed => "failed",
+        NoticeStage::Aborted => "aborted",
+        NoticeStage::AllClear => "all-clear",
+    }
+}
+
+fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Disabled => "disabled",
+        Mode::Shadow => "shadow",
+        Mode::Armed => "armed",
+    }
+}
+
+fn priority_word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Medium => "medium",
+        Priority::High => "high",
+        Priority::Critical => "critical",
+    }
+}
+
+fn urgency(priority: Priority) -> Urgency {
+    match priority {
+        Priority::Low => Urgency::Low,
+        Priority::Medium => Urgency::Medium,
+        Priority::High => Urgency::High,
+        Priority::Critical => Urgency::Critical,
+    }
+}
+
+fn quantities(site: &Site, evidence: &Evidence) -> (Option<Quantity>, Option<Quantity>) {
+    let quantity = |id: PointId, v: f64, named: bool| {
+        let point = site.points.get(id.index())?;
+        let name = || format!("{}/{}", site[point.device].name, point.name);
+        v.is_finite().then(|| Quantity { v, u: point.unit.ucum(), point: named.then(name) })
+    };
+    match *evidence {
+        // The limit of a rate is per minute and not in the point's unit; the sentence says it.
+        Evidence::Rate { point, value, .. } | Evidence::State { point, value, .. } => {
+            (quantity(point, value.get(), true), None)
+        }
+        Evidence::Limit { point, value, limit, .. } => {
+            (quantity(point, value.get(), true), quantity(point, limit, false))
+        }
+        Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (None, None),
+    }
+}
+
+/// A moment as people and programs write it; empty beyond the years that have a name.
+fn label(wall: WallTime) -> String {
+    jiff::Timestamp::from_millisecond(wall.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}

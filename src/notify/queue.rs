@@ -1,0 +1,150 @@
+//! Messages that wait for one target: bounded, most urgent first, oldest first among equals.
+//!
+//! Messages about the same subject keep their order: one that becomes urgent takes those before it along. When
+//! the queue is full, the least urgent go first, and of those the oldest; they are counted.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::units::Uptime;
+
+/// How soon a message must be delivered. `Ord`: the most urgent is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// A start, an alarm of low priority.
+    Low,
+    /// An alarm of medium priority.
+    Medium,
+    /// An alarm of high priority.
+    High,
+    /// Fire risk, a cut, or a notice of one.
+    Critical,
+}
+
+/// One message, the same on each try.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) id: Arc<str>,
+    /// Messages with the same subject are delivered in order.
+    pub(super) subject: String,
+    pub(super) urgency: Urgency,
+    pub(super) made: Uptime,
+    pub(super) body: Arc<[u8]>,
+}
+
+type Place = (Reverse<Urgency>, u64);
+
+/// The messages that wait.
+#[derive(Debug)]
+pub(super) struct Queue {
+    messages: BTreeMap<Place, Message>,
+    next: u64,
+    messages_max: usize,
+}
+
+impl Queue {
+    pub(super) fn new(messages_max: usize) -> Self {
+        Self { messages: BTreeMap::new(), next: 0, messages_max: messages_max.max(1) }
+    }
+
+    /// Returns how many were dropped to make room.
+    pub(super) fn put(&mut self, message: Message) -> u64 {
+        let places: Vec<Place> = self
+            .messages
+            .iter()
+            .filter(|(place, other)| place.0.0 < message.urgency && other.subject == message.subject)
+            .map(|(place, _)| *place)
+            .collect();
+        for place in places {
+            if let Some(before) = self.messages.remove(&place) {
+                self.messages.insert((Reverse(message.urgency), place.1), before);
+            }
+        }
+        self.messages.insert((Reverse(message.urgency), self.next), message);
+        self.next += 1;
+        let mut dropped = 0;
+        while self.messages_max < self.messages.len() {
+            self.drop_one();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// The one to be delivered next, and where it stands.
+    pub(super) fn first(&self) -> Option<(Place, &Message)> {
+        self.messages.first_key_value().map(|(place, message)| (*place, message))
+    }
+
+    /// Takes a message out by its id, wherever it stands by now.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.messages.retain(|_, message| &*message.id != id);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn drop_one(&mut self) {
+        let Some((least, _)) = self.messages.last_key_value() else { return };
+        let urgency = least.0;
+        let oldest = self.messages.range((urgency, 0)..).next().map(|(place, _)| *place);
+        if let Some(place) = oldest {
+            self.messages.remove(&place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, subject: &str, urgency: Urgency) -> Message {
+        Message {
+            id: id.into(),
+            subject: subject.into(),
+            urgency,
+            made: Uptime(0),
+            body: Arc::from(&b"{}"[..]),
+        }
+    }
+
+    fn drain(queue: &mut Queue) -> Vec<String> {
+        let mut ids = Vec::new();
+        while let Some((_, first)) = queue.first() {
+            let id = first.id.to_string();
+            queue.remove(&id);
+            ids.push(id);
+        }
+        ids
+    }
+
+    #[test]
+    fn the_most_urgent_goes_first() {
+        let mut queue = Queue::new(10);
+        queue.put(message("1", "a", Urgency::Low));
+        queue.put(message("2", "b", Urgency::Critical));
+        queue.put(message("3", "c", Urgency::High));
+        queue.put(message("4", "d", Urgency::Critical));
+        assert_eq!(drain(&mut queue), ["2", "4", "3", "1"]);
+    }
+
+    #[test]
+    fn one_alarm_is_told_in_order_though_it_became_urgent() {
+        let mut queue = Queue::new(10);
+        queue.put(message("raised", "a", Urgency::Medium));
+        queue.put(message("other", "b", Urgency::High));
+        queue.put(message("escalated", "a", Urgency::Critical));
+        assert_eq!(drain(&mut queue), ["raised", "escalated", "other"]);
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_least_urgent_oldest_first() {
+        let mut queue = Queue::new(3);
+        queue.put(message("1", "a", Urgency::Critical));
+        queue.put(message("2", "b", Urgency::Low));
+        queue.put(message("3", "c", Urgency::Low));
+        assert_eq!(queue.put(message("4", "d", Urgency::High)), 1);
+        assert_eq!(drain(&mut queue), ["1", "4", "3"]);
+    }
+}

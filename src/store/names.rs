@@ -1,0 +1,34 @@
+//! Ids as names and back: a journal outlives the configuration that numbered things.
+//!
+//! Names are unique within a site, except those of points, which are `device/point`. A name that the present
+//! configuration no longer has is found as nothing, never as something else.
+
+use crate::safety::site::{AlarmId, PointId, SequenceId, Site};
+
+/// `device/point`; `?` for an id that is none of this site's.
+pub(super) fn of_point(site: &Site, id: PointId) -> String {
+    let Some(point) = site.points.get(id.index()) else { return "?".to_owned() };
+    let device = site.devices.get(point.device.index()).map_or("?", |device| &device.name);
+    format!("{device}/{}", point.name)
+}
+
+/// The point of this name.
+pub(super) fn to_point(site: &Site, name: &str) -> Option<PointId> {
+    let (device, point) = name.split_once('/')?;
+    let matches = |id: &usize| {
+        let candidate = &site.points[*id];
+        candidate.name == point
+            && site.devices.get(candidate.device.index()).is_some_and(|owner| owner.name == device)
+    };
+    (0..site.points.len()).find(matches).map(PointId::at)
+}
+
+/// The alarm's name.
+pub(super) fn of_alarm(site: &Site, id: AlarmId) -> String {
+    site.alarms.get(id.index()).map_or_else(|| "?".to_owned(), |alarm| alarm.name.clone())
+}
+
+/// The sequence's name.
+pub(super) fn of_sequence(site: &Site, id: SequenceId) -> String {
+    site.sequences.get(id.index()).map_or_else(|| "?".to_owned(), |sequence| sequence.name.clone())
+}

@@ -1,0 +1,355 @@
+//! What a record says: one enum over everything the journal keeps, with names instead of ids.
+//!
+//! Everything but readings is kept, and of findings only those at `danger`. The shapes are this file's own:
+//! they must be readable for years, whatever the core's types become.
+
+use serde::{Deserialize, Serialize};
+
+use crate::safety::alarm::AlarmEvent;
+use crate::safety::fact::{Fact, Order, Refusal, Request};
+use crate::safety::memory::SequenceMemory;
+use crate::safety::risk::{Finding, Level, LevelChange};
+use crate::safety::sequence::{Notice, NoticeStage, SequenceChange, SequenceEvent};
+use crate::safety::site::Site;
+use crate::store::names;
+pub use crate::store::wire::*;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Increases by one with each record made; a gap is a record that was dropped or damaged.
+    pub number: u64,
+    /// Uptime in milliseconds when it was made.
+    pub uptime_ms: u64,
+    /// Milliseconds since 1970 when it was made, for people.
+    pub wall_ms: i64,
+    /// What it says.
+    pub body: Body,
+}
+
+/// The payload of a frame.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Payload<B> {
+    pub(super) up: u64,
+    pub(super) at: i64,
+    pub(super) is: B,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "fields are those of the core's facts, ids as names, times in milliseconds")]
+pub enum Body {
+    /// A process began to write.
+    Start { boot: String, version: String, site: String, gateway: String },
+    /// It stopped as it should.
+    Stop {},
+    /// The memory as it stands, at the head of each segment.
+    Snapshot(Box<SnapshotWire>),
+    /// An alarm changed.
+    Alarm { change: u64, alarm: String, event: String, by: Option<String>, now: AlarmWire },
+    /// A zone's level changed.
+    Level {
+        zone: String,
+        level: LevelWord,
+        was: LevelWord,
+        first_out: Option<String>,
+        because: Vec<FindingWire>,
+    },
+    /// A rule reached or left `danger`.
+    Finding(FindingWire),
+    /// A sequence changed.
+    Sequence {
+        sequence: String,
+        event: String,
+        stage: Option<u8>,
+        by: Option<String>,
+        why: Option<StageFaultWire>,
+        now: Box<SequenceWire>,
+    },
+    /// Service owners were told.
+    Notice {
+        sequence: String,
+        zone: String,
+        level: LevelWord,
+        run: Option<u64>,
+        notice: u64,
+        stage: NoticeWire,
+        shadow: bool,
+    },
+    /// The loop was held up.
+    Gap { lasted: u64 },
+    /// A request was followed.
+    Followed { by: String, request: RequestWire },
+    /// A request was refused.
+    Refused { by: String, request: RequestWire, why: RefusalWord },
+    /// An order is about to be carried out.
+    Intent { order: u64, run: u64, sequence: String, stage: u8, action: String, attempt: u8, answer_by: u64 },
+    /// What became of it; `None`: confirmed.
+    Answer { order: u64, at: u64, fault: Option<DriveWire> },
+    /// A part of emberwatch fails or works again.
+    Fault { fault: String, failing: bool },
+}
+
+/// A rule's judgement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's Finding")]
+pub struct FindingWire {
+    pub rule: String,
+    pub zone: String,
+    pub level: LevelWord,
+    pub was: LevelWord,
+    pub known: bool,
+    pub evidence: EvidenceWire,
+}
+
+/// What a notice announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's NoticeStage, times in milliseconds")]
+pub enum NoticeWire {
+    Prepare,
+    Countdown { earliest: u64, abortable: u64 },
+    Cutting,
+    Done,
+    Failed,
+    Aborted,
+    AllClear,
+}
+
+/// What a person asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's Request, ids as names")]
+pub enum RequestWire {
+    Acknowledge { alarm: String, occurrence: u64 },
+    ResetAlarm { alarm: String },
+    Abort { sequence: String, run: Option<u64> },
+    Arm { sequence: String },
+    Disarm { sequence: String },
+    Select { sequence: String },
+    Start { sequence: String },
+    ResetSequence { sequence: String },
+}
+
+/// Why a request was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's Refusal")]
+pub enum RefusalWord {
+    NothingToDo,
+    OutOfDate,
+    TooLate,
+    NotNow,
+    CauseStands,
+}
+
+/// Whether a fact is kept at all.
+pub(super) fn is_kept(fact: &Fact) -> bool {
+    match fact {
+        Fact::Reading { .. } => false,
+        Fact::Finding(finding) => finding.level == Level::Danger || finding.was == Level::Danger,
+        Fact::Level(_)
+        | Fact::Alarm(_)
+        | Fact::Sequence(_)
+        | Fact::Notice(_)
+        | Fact::Gap { .. }
+        | Fact::Followed { .. }
+        | Fact::Refused { .. } => true,
+    }
+}
+
+impl Body {
+    /// What a fact says; `None` for readings, which are not kept.
+    pub(super) fn of_fact(site: &Site, fact: &Fact) -> Option<Self> {
+        Some(match fact {
+            Fact::Reading { .. } => return None,
+            Fact::Finding(finding) => Self::Finding(finding_of(site, finding)),
+            Fact::Level(change) => level_of(site, change),
+            Fact::Alarm(change) => Self::Alarm {
+                change: change.number,
+                alarm: names::of_alarm(site, change.alarm),
+                event: change.event.word().to_owned(),
+                by: match &change.event {
+                    AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(by.to_string()),
+                    AlarmEvent::Raised
+                    | AlarmEvent::Escalated
+                    | AlarmEvent::Returned
+                    | AlarmEvent::Cleared => None,
+                },
+                now: AlarmWire::of(site, &change.now),
+            },
+            Fact::Sequence(change) => sequence_of(site, change),
+            Fact::Notice(notice) => notice_of(site, notice),
+            Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
+            Fact::Followed { by, request } => {
+                Self::Followed { by: by.to_string(), request: request_of(site, request) }
+            }
+            Fact::Refused { by, request, why } => {
+                let why = match why {
+                    Refusal::NothingToDo => RefusalWord::NothingToDo,
+                    Refusal::OutOfDate => RefusalWord::OutOfDate,
+                    Refusal::TooLate => RefusalWord::TooLate,
+                    Refusal::NotNow => RefusalWord::NotNow,
+                    Refusal::CauseStands => RefusalWord::CauseStands,
+                };
+                Self::Refused { by: by.to_string(), request: request_of(site, request), why }
+            }
+        })
+    }
+
+    /// What an order is going to do.
+    pub(super) fn of_intent(site: &Site, order: &Order) -> Self {
+        let action = site.actions.get(order.action.index()).map_or("?", |action| &action.name);
+        Self::Intent {
+            order: order.id.0,
+            run: order.run.0,
+            sequence: names::of_sequence(site, order.sequence),
+            stage: order.stage,
+            action: action.to_owned(),
+            attempt: order.attempt,
+            answer_by: order.answer_by.0,
+        }
+    }
+
+    /// A number for the frame, so that a kind can be found without reading the payload.
+    pub(super) const fn kind(&self) -> u8 {
+        match self {
+            Self::Start { .. } => 1,
+            Self::Stop {} => 2,
+            Self::Snapshot(_) => 3,
+            Self::Alarm { .. } => 4,
+            Self::Level { .. } => 5,
+            Self::Finding(_) => 6,
+            Self::Sequence { .. } => 7,
+            Self::Notice { .. } => 8,
+            Self::Gap { .. } => 9,
+            Self::Followed { .. } => 10,
+            Self::Refused { .. } => 11,
+            Self::Intent { .. } => 12,
+            Self::Answer { .. } => 13,
+            Self::Fault { .. } => 14,
+        }
+    }
+
+    /// Whether it may wait for the next sync: it explains a decision, but is none.
+    pub(super) const fn is_routine(&self) -> bool {
+        matches!(self, Self::Level { .. } | Self::Finding(_) | Self::Gap { .. })
+    }
+}
+
+/// How a sequence of this site is remembered.
+pub(super) fn memory_of(site: &Site, change: &SequenceChange) -> Option<SequenceMemory> {
+    let sequence = site.sequences.get(change.sequence.index())?;
+    Some(SequenceMemory {
+        state: change.now.clone(),
+        configured: sequence.mode,
+        stages: sequence.stages.iter().map(|stage| stage.name.clone()).collect(),
+    })
+}
+
+fn sequence_of(site: &Site, change: &SequenceChange) -> Body {
+    let (event, stage, by, why) = event_of(site, &change.event);
+    let now = memory_of(site, change).unwrap_or_else(|| SequenceMemory {
+        state: change.now.clone(),
+        configured: change.now.mode,
+        stages: Vec::new(),
+    });
+    Body::Sequence {
+        sequence: names::of_sequence(site, change.sequence),
+        event: event.to_owned(),
+        stage,
+        by,
+        why,
+        now: Box::new(SequenceWire::of(site, &now)),
+    }
+}
+
+type Event = (&'static str, Option<u8>, Option<String>, Option<StageFaultWire>);
+
+fn event_of(site: &Site, event: &SequenceEvent) -> Event {
+    use SequenceEvent as Happened;
+    match event {
+        Happened::Mode { by } => ("mode", None, by.as_deref().map(str::to_owned), None),
+        Happened::Selected { by } => ("selected", None, Some(by.to_string()), None),
+        Happened::Started => ("started", None, None, None),
+        Happened::Resumed => ("resumed", None, None, None),
+        Happened::StageBegun(stage) => ("stage-begun", Some(*stage), None, None),
+        Happened::StageOrdered(stage) => ("stage-ordered", Some(*stage), None, None),
+        Happened::StageConfirmed(stage) => ("stage-confirmed", Some(*stage), None, None),
+        Happened::StageVerified(stage) => ("stage-verified", Some(*stage), None, None),
+        Happened::StageRetried(stage) => ("stage-retried", Some(*stage), None, None),
+        Happened::StageFailed(stage, why) => {
+            ("stage-failed", Some(*stage), None, Some(StageFaultWire::of(site, *why)))
+        }
+        Happened::Held(stage) => ("held", Some(*stage), None, None),
+        Happened::Done => ("done", None, None, None),
+        Happened::Failed => ("failed", None, None, None),
+        Happened::Aborted { by } => ("aborted", None, Some(by.to_string()), None),
+        Happened::Reset { by } => ("reset", None, Some(by.to_string()), None),
+    }
+}
+
+fn finding_of(site: &Site, finding: &Finding) -> FindingWire {
+    FindingWire {
+        rule: site.rules.get(finding.rule.index()).map_or("?", |rule| &rule.name).to_owned(),
+        zone: site.zones.get(finding.zone.index()).map_or("?", |zone| &zone.name).to_owned(),
+        level: finding.level.into(),
+        was: finding.was.into(),
+        known: finding.known,
+        evidence: EvidenceWire::of(site, &finding.evidence),
+    }
+}
+
+fn level_of(site: &Site, change: &LevelChange) -> Body {
+    let rule = |id: crate::safety::site::RuleId| site.rules.get(id.index()).map(|rule| rule.name.clone());
+    Body::Level {
+        zone: site.zones.get(change.zone.index()).map_or("?", |zone| &zone.name).to_owned(),
+        level: change.level.into(),
+        was: change.was.into(),
+        first_out: change.first_out.and_then(rule),
+        because: change.because.iter().map(|finding| finding_of(site, finding)).collect(),
+    }
+}
+
+fn notice_of(site: &Site, notice: &Notice) -> Body {
+    let stage = match notice.stage {
+        NoticeStage::Prepare => NoticeWire::Prepare,
+        NoticeStage::Countdown { earliest, abortable } => {
+            NoticeWire::Countdown { earliest: earliest.0, abortable: abortable.0 }
+        }
+        NoticeStage::Cutting => NoticeWire::Cutting,
+        NoticeStage::Done => NoticeWire::Done,
+        NoticeStage::Failed => NoticeWire::Failed,
+        NoticeStage::Aborted => NoticeWire::Aborted,
+        NoticeStage::AllClear => NoticeWire::AllClear,
+    };
+    Body::Notice {
+        sequence: names::of_sequence(site, notice.sequence),
+        zone: site.zones.get(notice.zone.index()).map_or("?", |zone| &zone.name).to_owned(),
+        level: notice.level.into(),
+        run: notice.run.map(|run| run.0),
+        notice: notice.number,
+        stage,
+        shadow: notice.shadow,
+    }
+}
+
+fn request_of(site: &Site, request: &Request) -> RequestWire {
+    let alarm = |id| names::of_alarm(site, id);
+    let sequence = |id| names::of_sequence(site, id);
+    match *request {
+        Request::Acknowledge { alarm: id, occurrence } => {
+            RequestWire::Acknowledge { alarm: alarm(id), occurrence }
+        }
+        Request::ResetAlarm { alarm: id } => RequestWire::ResetAlarm { alarm: alarm(id) },
+        Request::Abort { sequence: id, run } => {
+            RequestWire::Abort { sequence: sequence(id), run: run.map(|run| run.0) }
+        }
+        Request::Arm { sequence: id } => RequestWire::Arm { sequence: sequence(id) },
+        Request::Disarm { sequence: id } => RequestWire::Disarm { sequence: sequence(id) },
+        Request::Select { sequence: id } => RequestWire::Select { sequence: sequence(id) },
+        Request::Start { sequence: id } => RequestWire::Start { sequence: sequence(id) },
+        Request::ResetSequence { sequence: id } => RequestWire::ResetSequence { sequence: sequence(id) },
+    }
+}

@@ -103,6 +103,10 @@ impl WebHandle {
 /// Serves the page and API on `listener` until `stop`. `banner` stands on top of the page: that this is a
 /// demonstration, for instance; only with a banner does the page take a token from its own address.
 #[expect(clippy::too_many_arguments, reason = "what a page needs, each once; a struct would only rename it")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the page keeps a child of the stop: ended by itself, it stops no others"
+)]
 pub fn serve(
     listener: TcpListener,
     options: WebOptions,

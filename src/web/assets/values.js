@@ -14,26 +14,37 @@ const QUALITIES = { "uncertain": "uncertain", "bad": "bad", "never-seen": "never
 export function drawDevices(page) {
   const { devices, points, zones } = page.state;
   const ids = Object.keys(devices).sort();
-  const pointsOf = new Map(ids.map((id) => [id, []]));
-  for (const key of Object.keys(points).sort(naturally)) pointsOf.get(key.slice(0, key.indexOf("/")))?.push(key);
+  const pointsOf = sortedOnce(ids, points);
   keep(byId("devices"), ids, (id) => {
     const level = zones[devices[id].zone]?.level ?? "normal";
     return makeDevice(ids.length <= OPEN_MAX || level !== "normal");
   }, (node, id) => {
     const device = devices[id];
-    const keys = pointsOf.get(id);
+    const keys = pointsOf.get(id) ?? [];
     const parts = node.parts;
     const bad = keys.filter((key) => points[key].q !== "good");
     node.className = `device ${device.state}${bad.length ? " doubtful" : ""}`;
     put(parts.title, device.title || id);
     put(parts.state, STATES[device.state] ?? device.state);
     put(parts.zone, `${device.kind}, ${zones[device.zone]?.title ?? device.zone}`);
-    put(parts.tally, bad.length ? `${bad.length} of ${keys.length} values not good` : `${keys.length} values, all good`);
+    put(parts.tally, bad.length ? `${bad.length} of ${keys.length} values not good` : keys.length === 1 ? "1 value, good" : `${keys.length} values, all good`);
     parts.heard.dataset.since = device.last_ok ?? "";
     node.keys = keys;
     if (node.open) drawValues(node, page);
     node.ontoggle ??= () => node.open && drawValues(node, page);
   });
+}
+
+// A site has the same points all day, and there may be many thousands: sorted anew only when their number changes.
+let sorted = { count: -1, pointsOf: new Map() };
+function sortedOnce(ids, points) {
+  const keys = Object.keys(points);
+  if (sorted.count !== keys.length + ids.length) {
+    const pointsOf = new Map(ids.map((id) => [id, []]));
+    for (const key of keys.sort(naturally)) pointsOf.get(key.slice(0, key.indexOf("/")))?.push(key);
+    sorted = { count: keys.length + ids.length, pointsOf };
+  }
+  return sorted.pointsOf;
 }
 
 export function tickDevices(page) {
@@ -53,7 +64,7 @@ function makeDevice(open) {
   parts.grids = el("div", "grids");
   parts.table = el("table");
   const heads = el("tr");
-  for (const text of ["Value", "", "Age", "Quality"]) {
+  for (const text of ["Point", "Value", "Age", "Quality"]) {
     const cell = el("th", "", text);
     cell.scope = "col";
     heads.append(cell);
@@ -94,27 +105,39 @@ function drawValues(node, page) {
 }
 
 function drawGrid(box, keys, points, family) {
-  const known = keys.map((key) => points[key]).filter((point) => point.q === "good").map((point) => point.v).sort((a, b) => a - b);
-  const middle = known.length ? (known[(known.length - 1) >> 1] + known[known.length >> 1]) / 2 : NaN;
-  const farthest = known.length ? Math.max(middle - known[0], known[known.length - 1] - middle) : NaN;
+  const known = keys.map((key) => points[key]).filter((point) => point.q === "good").map((point) => point.v);
+  const digits = Math.max(0, ...known.map((value) => (number(value).split(".")[1] ?? "").length));
+  const middle = median(known);
+  const away = known.map((value) => Math.abs(value - middle));
+  // Only a cell that stands out is marked: five times the usual distance, and more than its last digit.
+  const usual_max = 5 * Math.max(median(away), 10 ** -digits);
   const unit = points[keys[0]].u ?? "";
-  const spread = Number.isFinite(farthest) ? `median ${number(middle)} ${unit}, farthest ${number(farthest)} ${unit} from it` : "no good value";
+  const spread = known.length
+    ? `median ${middle.toFixed(digits)} ${unit}, farthest ${Math.max(...away).toFixed(digits)} ${unit} from it`
+    : "no good value";
   put(box.firstChild, `${nameOf(family).replace(/#/g, "…")}: ${keys.length} values, ${spread}`);
   keep(box.lastChild, keys, () => {
     const cell = el("li");
-    cell.append(el("span", "nr"), el("b"), el("span", "off"), el("span", "why"));
+    const top = el("span", "nr");
+    top.append(el("span"), el("span"));
+    cell.append(top, el("b"), el("span", "off"), el("span", "why"));
     return cell;
   }, (cell, key) => {
     const point = points[key];
-    const off = point.v - middle;
-    const isFarthest = point.q === "good" && 0 < farthest && Math.abs(off) === farthest;
-    cell.className = `${point.q}${isFarthest ? " farthest" : ""}`;
+    const off = point.q === "good" ? point.v - middle : NaN;
+    cell.className = `${point.q}${usual_max < Math.abs(off) ? " outlier" : ""}`;
     cell.title = `${nameOf(key)}: ${textOf(point)}`;
-    put(cell.children[0], /(\d+)\D*$/.exec(key)?.[1]);
-    put(cell.children[1], has(point) ? number(point.v) : "–");
-    put(cell.children[2], point.q === "good" && Number.isFinite(off) ? signed(off) : "");
+    put(cell.firstChild.firstChild, /(\d+)\D*$/.exec(key)?.[1]);
+    cell.firstChild.lastChild.dataset.ts = point.ts ?? "";
+    put(cell.children[1], has(point) ? point.v.toFixed(digits) : "–");
+    put(cell.children[2], Number.isFinite(off) ? `${off < 0 ? "−" : "+"}${Math.abs(off).toFixed(digits)}` : "");
     put(cell.children[3], point.q === "good" ? "" : reasonOf(point));
   });
+}
+
+function median(values) {
+  const sorted = values.slice().sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }
 
 function makeRow() {
@@ -144,4 +167,3 @@ function reasonOf(point) {
 
 // As many digits as tell values apart, without pretending to more.
 const number = (value) => String(Number(value.toPrecision(6)));
-const signed = (value) => `${value < 0 ? "−" : "+"}${Number(Math.abs(value).toPrecision(2))}`;

@@ -16,7 +16,7 @@ const SHAPES = {
   critical: ["1,1 23,1 23,23 1,23", "C"],
   high: ["12,1 23.5,22 0.5,22", "H"],
   medium: ["12,0.5 23.5,12 12,23.5 0.5,12", "M"],
-  low: ["3,6 21,6 21,18 3,18", "L"],
+  low: ["0.5,2 23.5,2 12,23", "L"],
 };
 const STEP_WORDS = { pending: "pending", waiting: "waiting", ordered: "sent", confirmed: "confirmed", verified: "verified", failed: "FAILED" };
 const STEP_MARKS = { pending: "·", waiting: "…", ordered: "→", confirmed: "✓", verified: "✓✓", failed: "✗" };
@@ -99,7 +99,8 @@ function mark(kind) {
   else for (const [name, value] of [["cx", 12], ["cy", 12], ["r", 8]]) shape.setAttribute(name, value);
   const text = document.createElementNS(SVG, "text");
   text.setAttribute("x", 12);
-  text.setAttribute("y", kind === "warning" || kind === "high" ? 19.5 : 17);
+  // The letter sits where its shape is widest.
+  text.setAttribute("y", { warning: 19.5, high: 19.5, low: 13 }[kind] ?? 17);
   text.textContent = letter;
   svg.append(shape, text);
   return svg;
@@ -243,7 +244,7 @@ function tickRunning(page) {
     if (!sequence || sequence.state !== "countdown") continue;
     const left = page.ends.has(id) ? Math.max(0, page.ends.get(id) - page.now) : NaN;
     const { number, fill } = node.parts;
-    put(number, Number.isFinite(left) ? `${Math.ceil(left / 1000)} s` : "time unknown");
+    put(number, Number.isFinite(left) ? `${page.lost ? "≈ " : ""}${Math.ceil(left / 1000)} s` : "time unknown");
     fill.style.width = Number.isFinite(left) && 0 < sequence.countdown_ms ? `${Math.min(100, (100 * left) / sequence.countdown_ms)}%` : "0";
   }
 }

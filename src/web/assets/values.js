@@ -128,7 +128,9 @@ function drawGrid(box, keys, points, family) {
     cell.className = `${point.q}${usual_max < Math.abs(off) ? " outlier" : ""}`;
     cell.title = `${nameOf(key)}: ${textOf(point)}`;
     put(cell.firstChild.firstChild, /(\d+)\D*$/.exec(key)?.[1]);
-    cell.firstChild.lastChild.dataset.ts = point.ts ?? "";
+    const age = cell.firstChild.lastChild;
+    if (point.ts) age.dataset.ts = point.ts;
+    else put(age, "–");
     put(cell.children[1], has(point) ? point.v.toFixed(digits) : "–");
     put(cell.children[2], Number.isFinite(off) ? `${off < 0 ? "−" : "+"}${Math.abs(off).toFixed(digits)}` : "");
     put(cell.children[3], point.q === "good" ? "" : reasonOf(point));

@@ -1,0 +1,385 @@
+// The screen: rooms, cuts, alarms, zones and logs. Grey is calm; what is not calm has colour, shape and letter.
+//
+// All text from emberwatch goes in by textContent. Nodes are kept and changed in place, so that focus and
+// open details stay where they are.
+
+import { abort, acknowledge, arm, cutByHand, fadeSaid, operate, resetAlarm } from "./act.js";
+import { drawDevices, tickDevices } from "./values.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const LEVELS = ["normal", "watch", "warning", "danger"];
+const PRIORITIES = ["critical", "high", "medium", "low"];
+const SHAPES = {
+  danger: ["8,1 16,1 23,8 23,16 16,23 8,23 1,16 1,8", "3"],
+  warning: ["12,1 23.5,22 0.5,22", "2"],
+  watch: ["12,0.5 23.5,12 12,23.5 0.5,12", "1"],
+  critical: ["1,1 23,1 23,23 1,23", "C"],
+  high: ["12,1 23.5,22 0.5,22", "H"],
+  medium: ["12,0.5 23.5,12 12,23.5 0.5,12", "M"],
+  low: ["0.5,2 23.5,2 12,23", "L"],
+};
+const STEP_WORDS = { pending: "pending", waiting: "waiting", ordered: "sent", confirmed: "confirmed", verified: "verified", failed: "FAILED" };
+const STEP_MARKS = { pending: "·", waiting: "…", ordered: "→", confirmed: "✓", verified: "✓✓", failed: "✗" };
+const ALARM_WORDS = {
+  "unack-active": "standing, not acknowledged", "ack-active": "standing, acknowledged",
+  "unack-rtn": "gone, not acknowledged", "latched-unack": "gone, latched, not acknowledged", "latched": "gone, latched",
+};
+const RUN_WORDS = {
+  countdown: "Power will be cut", rereading: "Reading devices again after a restart", executing: "Cutting power",
+  verifying: "Checking the effect", held: "STOPPED: a person must decide", done: "Done: isolated and verified",
+  failed: "FAILED: the zone is NOT isolated", aborted: "Aborted",
+};
+const ENDED = ["held", "done", "failed", "aborted"];
+const byId = (id) => document.getElementById(id);
+const announced = new Set();
+
+export function el(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+export function put(node, text) {
+  const now = text ?? "";
+  if (node.textContent !== now) node.textContent = now;
+}
+
+export function button(text, className, click) {
+  const node = el("button", className, text);
+  node.type = "button";
+  node.addEventListener("click", click);
+  return node;
+}
+
+// One child per key, in this order; kept ones are only touched by `change`.
+export function keep(parent, keys, make, change) {
+  parent.kept ??= new Map();
+  const wanted = new Set(keys);
+  for (const [key, node] of parent.kept) {
+    if (wanted.has(key)) continue;
+    node.remove();
+    parent.kept.delete(key);
+  }
+  keys.forEach((key, place) => {
+    let node = parent.kept.get(key);
+    if (!node) {
+      node = make(key);
+      parent.kept.set(key, node);
+    }
+    if (parent.children[place] !== node) parent.insertBefore(node, parent.children[place] ?? null);
+    change(node, key);
+  });
+}
+
+export function span(ms) {
+  if (!Number.isFinite(ms)) return "unknown";
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 120) return `${s} s`;
+  if (s < 7200) return `${Math.floor(s / 60)} min`;
+  if (s < 172800) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+export const ageOf = (page, ts) => (ts ? page.now + page.ahead - Date.parse(ts) : NaN);
+
+export function timeOf(ts) {
+  const date = new Date(ts);
+  return Number.isNaN(date.getTime()) ? "unknown" : date.toLocaleTimeString([], { hour12: false });
+}
+
+function mark(kind) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", `mark ${kind}`);
+  svg.setAttribute("aria-hidden", "true");
+  const [points, letter] = SHAPES[kind] ?? [null, ""];
+  const shape = document.createElementNS(SVG, points ? "polygon" : "circle");
+  if (points) shape.setAttribute("points", points);
+  else for (const [name, value] of [["cx", 12], ["cy", 12], ["r", 8]]) shape.setAttribute(name, value);
+  const text = document.createElementNS(SVG, "text");
+  text.setAttribute("x", 12);
+  // The letter sits where its shape is widest.
+  text.setAttribute("y", { warning: 19.5, high: 19.5, low: 13 }[kind] ?? 17);
+  text.textContent = letter;
+  svg.append(shape, text);
+  return svg;
+}
+
+export function setMark(node, kind) {
+  if (node.kind === kind) return;
+  node.kind = kind;
+  node.replaceChildren(mark(kind));
+}
+
+export const worst = (levels) => LEVELS[Math.max(0, ...levels.map((level) => LEVELS.indexOf(level)))];
+
+export function draw(page) {
+  const { state } = page;
+  put(byId("site"), `${state.site ?? "unknown"} / ${state.gateway ?? "unknown"}`);
+  put(byId("banner"), state.banner);
+  byId("banner").hidden = !state.banner;
+  put(byId("missed"), `${state.missed} updates did not reach this page: what has not changed since may be out of date.`);
+  byId("missed").hidden = !state.missed;
+  drawRooms(state);
+  drawModes(state);
+  drawRunning(page);
+  drawAlarms(state);
+  drawZones(state);
+  drawDevices(page);
+  drawSequences(state);
+  drawLog(byId("notices"), state.notices, (row) => `${state.zones[row.zone]?.title ?? row.zone ?? ""}: ${row.text}`);
+  drawLog(byId("events"), state.events, (row) => row.text);
+}
+
+export function tick(page, quiet_ms) {
+  const body = document.body;
+  body.classList.toggle("waiting", !page.state);
+  body.classList.toggle("lost", page.lost);
+  const link = byId("link");
+  link.hidden = !page.lost;
+  if (page.lost) {
+    const frozen = page.state ? `data frozen ${span(quiet_ms)}. Do not trust the values below.` : "no data yet.";
+    // The age is not read out each second.
+    put(link.firstChild ?? link.appendChild(el("strong")), "LINK LOST");
+    const rest = link.children[1] ?? link.appendChild(el("span"));
+    rest.setAttribute("aria-live", "off");
+    put(rest, ` – ${frozen}`);
+  }
+  if (!page.state) return;
+  put(byId("time"), new Date(page.now + page.ahead).toLocaleTimeString([], { hour12: false }));
+  put(byId("age"), span(quiet_ms));
+  fadeSaid(page.now);
+  tickRunning(page);
+  for (const node of document.querySelectorAll("[data-since]")) put(node, span(ageOf(page, node.dataset.since)));
+  tickDevices(page);
+}
+
+function drawRooms(state) {
+  const rooms = Object.keys(state.rooms).sort();
+  keep(byId("rooms"), rooms, () => {
+    const node = el("div", "room");
+    node.append(el("span", "shape"), el("h1"), el("strong", "word"));
+    return node;
+  }, (node, id) => {
+    const room = state.rooms[id];
+    const [shape, title, word] = node.children;
+    setMark(shape, room.level);
+    put(title, room.title || id);
+    put(word, room.level.toUpperCase());
+    node.className = `room ${room.level}`;
+  });
+  const level = worst(rooms.map((id) => state.rooms[id].level));
+  const open = Object.values(state.alarms).filter((alarm) => alarm.state.includes("unack")).length;
+  const title = `${open ? `(${open}) ` : ""}${level === "normal" ? "" : `${level.toUpperCase()} – `}${state.site}`;
+  if (document.title !== title) document.title = title;
+}
+
+function drawModes(state) {
+  const not = Object.values(state.sequences).filter((sequence) => sequence.mode !== "armed");
+  byId("modes").hidden = !not.length;
+  put(byId("modes"), `NOT ARMED: ${not.map((sequence) => `${sequence.title} (${sequence.mode})`).join(", ")}`);
+}
+
+function drawRunning(page) {
+  const { sequences, zones } = page.state;
+  const running = Object.keys(sequences).filter((id) => sequences[id].state !== "idle");
+  const rank = (id) => (ENDED.includes(sequences[id].state) ? Infinity : page.ends.get(id) ?? 0);
+  running.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  keep(byId("running"), running, makeRun, (node, id) => {
+    const sequence = sequences[id];
+    const parts = node.parts;
+    node.className = `run ${sequence.state}${sequence.shadow ? " shadow" : ""}`;
+    put(parts.title, sequence.title);
+    put(parts.shadow, sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
+    put(parts.state, sequence.shadow && sequence.state === "countdown" ? "Power would be cut" : RUN_WORDS[sequence.state] ?? sequence.state);
+    put(parts.trigger, `Zone ${zones[sequence.zone]?.title ?? sequence.zone}. ${sequence.trigger ?? ""}`);
+    parts.count.hidden = sequence.state !== "countdown";
+    parts.abort.hidden = !sequence.abort?.allowed;
+    parts.reset.hidden = !ENDED.includes(sequence.state);
+    parts.late.hidden = Boolean(sequence.abort?.allowed) || ENDED.includes(sequence.state);
+    keep(parts.steps, (sequence.steps ?? []).map((_, place) => place), makeStep, (row, place) => {
+      const step = sequence.steps[place];
+      const [mark, name, word, why] = row.children;
+      row.className = step.state;
+      put(mark, STEP_MARKS[step.state]);
+      put(name, step.name);
+      put(word, STEP_WORDS[step.state] ?? step.state);
+      put(why, step.why ? `${step.action}: ${step.why}` : step.action);
+    });
+  });
+}
+
+function makeRun(id) {
+  const node = el("article", "run");
+  const parts = {
+    state: el("h2", "state"), shadow: el("p", "shadow-word"), title: el("p", "title"), trigger: el("p", "trigger"),
+    count: el("div", "count"), number: el("strong", "number"), bar: el("span", "bar"), fill: el("span", "fill"),
+    abort: button("ABORT", "abort", () => abort(id)),
+    late: el("p", "late", "Past its point of no return: it cannot be aborted here."),
+    steps: el("ol", "steps"),
+    reset: button("Reset this run", "reset", () => operate(id, "reset", "Reset")),
+  };
+  const hint = el("span", "key", "or press the A key");
+  parts.abort.setAttribute("aria-keyshortcuts", "a");
+  parts.abort.append(hint);
+  parts.number.setAttribute("role", "timer");
+  parts.bar.append(parts.fill);
+  parts.count.append(parts.number, parts.bar);
+  node.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.trigger, parts.steps, parts.reset);
+  node.parts = parts;
+  return node;
+}
+
+function makeStep() {
+  const row = el("li");
+  row.append(el("span", "step-mark"), el("span", "step-name"), el("strong", "step-word"), el("span", "step-why"));
+  row.firstChild.setAttribute("aria-hidden", "true");
+  return row;
+}
+
+function tickRunning(page) {
+  for (const [id, node] of byId("running").kept ?? []) {
+    const sequence = page.state.sequences[id];
+    if (!sequence || sequence.state !== "countdown") continue;
+    const left = page.ends.has(id) ? Math.max(0, page.ends.get(id) - page.now) : NaN;
+    const { number, fill } = node.parts;
+    put(number, Number.isFinite(left) ? `${page.lost ? "≈ " : ""}${Math.ceil(left / 1000)} s` : "time unknown");
+    fill.style.width = Number.isFinite(left) && 0 < sequence.countdown_ms ? `${Math.min(100, (100 * left) / sequence.countdown_ms)}%` : "0";
+  }
+}
+
+function drawAlarms(state) {
+  const { alarms } = state;
+  const rank = (id) => {
+    const at = PRIORITIES.indexOf(alarms[id].priority);
+    return (at < 0 ? PRIORITIES.length : at) * 2 + (alarms[id].first_out ? 0 : 1);
+  };
+  const ids = Object.keys(alarms).filter((id) => alarms[id].state !== "normal");
+  ids.sort((a, b) => rank(a) - rank(b) || Date.parse(alarms[a].since) - Date.parse(alarms[b].since) || a.localeCompare(b));
+  byId("no-alarms").hidden = 0 < ids.length;
+  put(byId("no-alarms"), "No alarms.");
+  keep(byId("alarms"), ids, (id) => makeAlarm(id, state), (node, id) => {
+    const alarm = alarms[id];
+    const parts = node.parts;
+    node.className = `alarm ${alarm.priority} ${alarm.state}`;
+    setMark(parts.shape, alarm.priority);
+    put(parts.word, `${alarm.priority ?? "unknown"}${alarm.first_out ? ", first out" : ""}`);
+    put(parts.message, alarm.message);
+    put(parts.state, ALARM_WORDS[alarm.state] ?? alarm.state);
+    put(parts.by, alarm.ack ? `by ${alarm.ack}` : "");
+    parts.since.dataset.since = alarm.since ?? "";
+    for (const key of ["evidence", "consequence", "action"]) {
+      put(parts[key].lastChild, alarm[key]);
+      parts[key].hidden = !alarm[key];
+    }
+    parts.ack.hidden = !alarm.state.includes("unack");
+    parts.reset.hidden = !alarm.state.startsWith("latched");
+    parts.occurrence = alarm.occurrence;
+    announce(id, alarm);
+  });
+}
+
+function makeAlarm(id) {
+  const node = el("li", "alarm");
+  const row = (label) => {
+    const line = el("p", "fact");
+    line.append(el("b", "", `${label} `), el("span"));
+    return line;
+  };
+  const parts = {
+    shape: el("span", "shape"), word: el("strong", "word"), message: el("h3"), state: el("span"), by: el("span"),
+    since: el("span"), evidence: row("Seen"), consequence: row("If nobody acts"), action: row("Do"),
+    // The occurrence on the screen, so that a new one is not acknowledged unseen.
+    ack: button("Acknowledge", "ack", () => acknowledge(id, node.parts.occurrence)),
+    reset: button("Reset", "reset", () => resetAlarm(id)),
+  };
+  const head = el("div", "head");
+  head.append(parts.shape, parts.word);
+  const status = el("p", "status");
+  const age = el("span", "age");
+  age.append(parts.since, " ago");
+  status.append(parts.state, parts.by, age);
+  const buttons = el("div", "buttons");
+  buttons.append(parts.ack, parts.reset);
+  node.append(head, parts.message, status, parts.action, parts.consequence, parts.evidence, buttons);
+  node.parts = parts;
+  return node;
+}
+
+function announce(id, alarm) {
+  const key = `${id} ${alarm.occurrence}`;
+  if (alarm.priority !== "critical" || alarm.state !== "unack-active" || announced.has(key)) return;
+  announced.add(key);
+  byId("news").textContent = `Critical alarm: ${alarm.message}`;
+}
+
+function drawZones(state) {
+  const { zones } = state;
+  const ids = Object.keys(zones);
+  ids.sort((a, b) => LEVELS.indexOf(zones[b].level) - LEVELS.indexOf(zones[a].level) || a.localeCompare(b));
+  keep(byId("zones"), ids, () => {
+    const node = el("li", "zone");
+    const head = el("div", "head");
+    const age = el("span", "age");
+    age.append("for ", el("span"));
+    head.append(el("span", "shape"), el("h3"), el("strong", "word"), age);
+    node.append(head, el("ul", "because"));
+    return node;
+  }, (node, id) => {
+    const zone = zones[id];
+    const [shape, title, word, age] = node.firstChild.children;
+    node.className = `zone ${zone.level}`;
+    setMark(shape, zone.level);
+    put(title, zone.title || id);
+    put(word, zone.level);
+    age.lastChild.dataset.since = zone.since ?? "";
+    const rows = (zone.because ?? []).filter((row) => row.level !== "normal");
+    keep(node.lastChild, rows.map((row) => row.rule), () => el("li"), (line, rule) => {
+      const row = rows.find((row) => row.rule === rule);
+      put(line, `${row.level}: ${row.text}${rule === zone.first_out ? " (first out)" : ""}`);
+    });
+  });
+}
+
+function drawSequences(state) {
+  const { sequences } = state;
+  const ids = Object.keys(sequences).filter((id) => sequences[id].state === "idle").sort();
+  keep(byId("sequences"), ids, (id) => {
+    const node = el("li", "sequence");
+    const title = () => state.sequences[id]?.title ?? id;
+    const operateBox = el("details", "operate");
+    const buttons = el("div", "buttons");
+    const [armIt, disarm, cut] = [
+      button("Arm …", "", () => arm(id, title())),
+      button("Disarm", "", () => operate(id, "disarm", "Disarmed: it only records")),
+      button("Cut by hand …", "", () => cutByHand(id, title())),
+    ];
+    buttons.append(armIt, disarm, cut);
+    operateBox.append(el("summary", "", "Operate"), buttons);
+    node.append(el("span", "title"), el("strong", "mode"), operateBox);
+    node.parts = { armIt, disarm, cut };
+    return node;
+  }, (node, id) => {
+    const sequence = sequences[id];
+    put(node.children[0], sequence.title);
+    put(node.children[1], sequence.mode === "armed" ? "armed" : sequence.mode === "shadow" ? "SHADOW: only records" : "DISABLED");
+    node.className = `sequence ${sequence.mode}`;
+    node.parts.armIt.hidden = sequence.mode === "armed";
+    node.parts.disarm.hidden = sequence.mode !== "armed";
+    node.parts.cut.hidden = sequence.mode === "disabled";
+  });
+}
+
+function drawLog(list, rows, textOf) {
+  const newest = rows.slice().reverse();
+  keep(list, newest.map((_, place) => place), () => {
+    const line = el("li");
+    line.append(el("time"), el("span"));
+    return line;
+  }, (line, place) => {
+    put(line.firstChild, timeOf(newest[place].ts));
+    put(line.lastChild, textOf(newest[place]));
+  });
+  list.classList.toggle("empty", !rows.length);
+}

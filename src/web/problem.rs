@@ -1,0 +1,73 @@
+//! Refusals in the shape of RFC 9457, with a detail that says what to do.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::safety::fact::Refusal;
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    detail: String,
+    extra: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// `kind` is for programs, `detail` for people: what is the matter and what to do.
+    pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), extra: None }
+    }
+
+    /// With one more header.
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.extra = Some((name, value.into()));
+        self
+    }
+
+    /// The core did not follow a request.
+    pub(super) fn refused(why: Refusal) -> Self {
+        let (kind, detail) = match why {
+            Refusal::NothingToDo => {
+                ("nothing-to-do", "There is nothing to acknowledge or reset: it may have been done already.")
+            }
+            Refusal::OutOfDate => (
+                "stale-revision",
+                "It has changed since you saw it: look at what stands now, then ask again.",
+            ),
+            Refusal::TooLate => (
+                "too-late",
+                "The run is past its point of no return and goes on. Stop it at the device if you must.",
+            ),
+            Refusal::NotNow => (
+                "not-allowed-in-state",
+                "Not from this state: a start needs a select by the same person within 10 seconds, and arming \
+                 needs a sequence that is not running.",
+            ),
+            Refusal::CauseStands => {
+                ("cause-stands", "The cause is still there, or not known to be gone: remove it first.")
+            }
+        };
+        Self::new(StatusCode::CONFLICT, kind, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": format!("urn:emberwatch:problem:{}", self.kind),
+            "title": self.status.canonical_reason().unwrap_or("Refused"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let headers =
+            [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (self.status, headers, body.to_string()).into_response();
+        if let Some((name, value)) = self.extra {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

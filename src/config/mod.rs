@@ -8,6 +8,7 @@ mod node;
 mod plant;
 mod profiles;
 mod render;
+mod rules;
 mod suggest;
 mod table;
 mod value;

@@ -1,5 +1,6 @@
 //! TOML configuration: loading, and all complaints at once.
 
+mod alarms;
 mod complaint;
 mod explain;
 mod files;
@@ -9,6 +10,7 @@ mod plant;
 mod profiles;
 mod render;
 mod rules;
+mod sequences;
 mod suggest;
 mod table;
 mod value;

@@ -6,6 +6,8 @@ mod single;
 mod steps;
 mod vote;
 
+pub(super) use single::{bit, number};
+
 use crate::config::complaint::{Desk, Place};
 use crate::config::names::Names;
 use crate::config::plant::Plant;

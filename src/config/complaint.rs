@@ -140,6 +140,19 @@ impl Desk {
         &mut list[last]
     }
 
+    /// Makes a stretch of text unreadable before anything shows it.
+    pub(super) fn mask(&mut self, place: Place) {
+        if let Some(source) = self.complaints.sources.get_mut(place.file)
+            && place.start <= place.end
+            && let (Some(before), Some(after)) = (source.text.get(..place.start), source.text.get(place.end..))
+        {
+            // Byte for byte and line for line, so that later places stay right.
+            let hidden = source.text.as_bytes()[place.start..place.end].iter();
+            let stars: String = hidden.map(|&byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+            source.text = format!("{before}{stars}{after}");
+        }
+    }
+
     /// The complaints in the order of the text, each once.
     pub(super) fn close(mut self) -> Complaints {
         self.complaints.list.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));

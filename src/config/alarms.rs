@@ -2,14 +2,16 @@
 //!
 //! An alarm without words for what happens next and what to do is noise; where the site wrote none, these do.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
 use crate::config::rules::Texts;
 use crate::safety::rules::limit::Side;
 use crate::safety::rules::{Rule, RuleKind};
-use crate::safety::site::{Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault};
+use crate::safety::site::{
+    Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault,
+};
 
 /// Fills `site.alarms`.
 pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &[Place]) {
@@ -27,15 +29,13 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
         alarms.extend(of_sequence(site, SequenceId::at(index)));
     }
     alarms.extend(SystemFault::TABLE.map(|(fault, name)| of_system(fault, name)));
-    let mut taken: BTreeMap<&str, AlarmSource> = BTreeMap::new();
-    // Rules come last here: it is the rule that can be renamed.
-    let (of_rules, others): (Vec<&Alarm>, Vec<&Alarm>) =
-        alarms.iter().partition(|alarm| matches!(alarm.source, AlarmSource::Rule(_)));
-    for alarm in others.into_iter().chain(of_rules) {
-        if let Some(_other) = taken.insert(&alarm.name, alarm.source)
-            && let Some(place) = place_of(site, alarm.source, places)
-        {
-            desk.say(Code::AlarmNameTaken, place, format!("the alarm `{}` is that of another thing", alarm.name))
+    // Only the names of rules are free: the others end in words of their own.
+    let taken: BTreeSet<&str> =
+        alarms.iter().filter(|alarm| rule_of(alarm).is_none()).map(|alarm| alarm.name.as_str()).collect();
+    for (alarm, rule) in alarms.iter().filter_map(|alarm| Some((alarm, rule_of(alarm)?))) {
+        if taken.contains(alarm.name.as_str()) {
+            let sentence = format!("the alarm `{}` is that of another thing", alarm.name);
+            desk.say(Code::AlarmNameTaken, places[rule.index()], sentence)
                 .label("gives its name to an alarm")
                 .help("give the rule another id");
         }
@@ -43,14 +43,8 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
     site.alarms = alarms;
 }
 
-fn place_of(site: &Site, source: AlarmSource, places: &[Place]) -> Option<Place> {
-    match source {
-        AlarmSource::Rule(rule) | AlarmSource::VoteBlind(rule) => places.get(rule.index()).copied(),
-        AlarmSource::NotArmed(sequence) | AlarmSource::Cutting(sequence) | AlarmSource::CutFailed(sequence) => {
-            places.get(site[sequence].trigger.index()).copied()
-        }
-        AlarmSource::Silent(_) | AlarmSource::System(_) => places.first().copied(),
-    }
+fn rule_of(alarm: &Alarm) -> Option<RuleId> {
+    if let AlarmSource::Rule(rule) = alarm.source { Some(rule) } else { None }
 }
 
 fn of_rule(site: &Site, id: RuleId, rule: &Rule, texts: &Texts) -> Alarm {
@@ -64,11 +58,17 @@ fn of_rule(site: &Site, id: RuleId, rule: &Rule, texts: &Texts) -> Alarm {
         message: or(&texts.message, message(site, rule)),
         consequence: or(
             &texts.consequence,
-            format!("If this goes on, {} may be in danger; at danger it counts towards a power cut.", zone.title),
+            format!(
+                "If this goes on, {} may be in danger; at danger it counts towards a power cut.",
+                zone.title
+            ),
         ),
         action: or(
             &texts.action,
-            format!("Compare with the other readings of {}. Do not enter while gas or smoke is reported.", zone.title),
+            format!(
+                "Compare with the other readings of {}. Do not enter while gas or smoke is reported.",
+                zone.title
+            ),
         ),
     }
 }

@@ -144,7 +144,8 @@ impl Desk {
     pub(super) fn mask(&mut self, place: Place) {
         if let Some(source) = self.complaints.sources.get_mut(place.file)
             && place.start <= place.end
-            && let (Some(before), Some(after)) = (source.text.get(..place.start), source.text.get(place.end..))
+            && let (Some(before), Some(after)) =
+                (source.text.get(..place.start), source.text.get(place.end..))
         {
             // Byte for byte and line for line, so that later places stay right.
             let hidden = source.text.as_bytes()[place.start..place.end].iter();
@@ -153,8 +154,21 @@ impl Desk {
         }
     }
 
-    /// The complaints in the order of the text, each once.
+    /// The complaints in the order of the text, each once. What only follows from a syntax error is left out:
+    /// the rest of its line, and all that seems to be missing.
     pub(super) fn close(mut self) -> Complaints {
+        let line = |place: Place| self.complaints.locate(place).map(|(_, line, _)| (place.file, line));
+        let broken: Vec<_> = (self.complaints.list.iter())
+            .filter(|complaint| complaint.code == Code::Syntax)
+            .map(|complaint| complaint.place.and_then(line))
+            .collect();
+        let follows = |complaint: &Complaint| match complaint.code {
+            Code::Syntax => false,
+            Code::MissingKey | Code::NothingToWatch | Code::UnknownName => !broken.is_empty(),
+            _ => broken.contains(&complaint.place.and_then(line)),
+        };
+        let kept = self.complaints.list.iter().filter(|complaint| !follows(complaint)).cloned().collect();
+        self.complaints.list = kept;
         self.complaints.list.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
         self.complaints.list.dedup();
         self.complaints

@@ -108,7 +108,7 @@ codes! {
     VoteOfVotes = 409, "A channel is itself a vote",
         "Channels of a vote are rules over points. A vote over votes hides how many sensors agree.";
     TooFewChannels = 410, "More votes are needed than there are channels",
-        "The vote could never be complete.";
+        "The vote could never be complete: write a number up to the number of channels, or add channels.";
     SilentChannel = 411, "A channel can never vote",
         "The channel cannot reach the level named by votes_at with a reading, so it never counts. Give it that level, or take it out.";
     SilenceTooShort = 412, "Silence is called before three polls are missed",
@@ -118,7 +118,7 @@ codes! {
     GraceTooShort = 414, "The grace for lost channels is shorter than their staleness",
         "Channels are lost only after three missed polls; a grace below that decides on a hiccup.";
     NoStages = 501, "A sequence has no stages",
-        "It could be armed and would cut nothing.";
+        "It could be armed and would cut nothing: add stages, the smallest part first.";
     NoSuchAction = 502, "A device has no such action",
         "Only actions that the device's profile lists can be commanded.";
     NoFeedback = 503, "A stage verifies nothing",
@@ -134,7 +134,7 @@ codes! {
     TriggerNotAVote = 508, "A sequence is not triggered by a vote",
         "A cut starts by a `together` rule whose votes mean danger: M of N channels, never one rule alone.";
     TriggerZone = 509, "A sequence is triggered by a vote of another zone",
-        "A cut isolates the zone that is in danger.";
+        "A cut isolates the zone that is in danger, so the vote must be about the zone of the sequence.";
     NoReturn = 510, "The point of no return lies beyond the last stage",
         "no_return counts stages from zero. The number of stages means: can be aborted to the end.";
     Expectation = 511, "An expectation does not fit its point",

@@ -98,7 +98,9 @@ fn judge(mut desk: Desk, env: Environment) -> Result<Loaded, Complaints> {
     let fingerprint = fingerprint(&sources, &desk.complaints.sources);
     let complaints = desk.close();
     match loaded {
-        Some(loaded) if complaints.errors() == 0 => Ok(Loaded { fingerprint, warnings: complaints, ..loaded }),
+        Some(loaded) if complaints.errors() == 0 => {
+            Ok(Loaded { fingerprint, warnings: complaints, ..loaded })
+        }
         _ => {
             assert!(0 < complaints.errors(), "what cannot be built has been complained about");
             Err(complaints)

@@ -7,6 +7,9 @@ use crate::config::explain::Code;
 use crate::config::node::At;
 use crate::config::suggest;
 
+/// Kinds of which there must be one: where there is none, that is said once and not at each reference.
+const PLANT: [&str; 4] = ["room", "zone", "link", "device"];
+
 /// All ids of one kind.
 pub(super) struct Names {
     what: &'static str,
@@ -34,6 +37,9 @@ impl Names {
     pub(super) fn find(&self, desk: &mut Desk, name: &At<String>) -> Option<usize> {
         if let Some((index, _)) = self.map.get(&name.value) {
             return Some(*index);
+        }
+        if self.map.is_empty() && PLANT.contains(&self.what) {
+            return None;
         }
         unknown(desk, self.what, name, self.map.keys().map(String::as_str));
         None

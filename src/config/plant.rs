@@ -100,7 +100,9 @@ impl Plant {
                 }
             }
             let name = id.map(|id| id.value).unwrap_or_default();
-            self.site.rooms.push(Room { title: title.map_or_else(|| name.clone(), |title| title.value), name });
+            self.site
+                .rooms
+                .push(Room { title: title.map_or_else(|| name.clone(), |title| title.value), name });
         }
         names
     }
@@ -266,7 +268,8 @@ impl Plant {
         }
         let slot = &mut self.site.points[point.index()].frozen;
         if slot.is_some() {
-            desk.say(Code::FrozenSibling, at, "there is already a frozen rule for this point").help("keep one");
+            desk.say(Code::FrozenSibling, at, "there is already a frozen rule for this point")
+                .help("keep one");
         }
         let siblings = siblings.into_iter().map(|(_, sibling)| sibling).collect();
         *slot = Some(Frozen { after: after.value, siblings, moved: moved.value });
@@ -278,12 +281,7 @@ impl Plant {
         if let Some(index) = view.points.iter().position(|point| point.name == rest.value) {
             return Some(PointId::at(self.site.devices[device].points.start as usize + index));
         }
-        names::unknown(
-            desk,
-            "point",
-            &rest,
-            view.points.iter().map(|point| point.name.as_str()),
-        );
+        names::unknown(desk, "point", &rest, view.points.iter().map(|point| point.name.as_str()));
         None
     }
 
@@ -339,8 +337,7 @@ fn periods(desk: &mut Desk, mut scan: Table, view: &ProfileView) -> Option<BTree
             return None;
         }
     }
-    let missing: Vec<&str> =
-        classes.iter().copied().filter(|class| !periods.contains_key(*class)).collect();
+    let missing: Vec<&str> = classes.iter().copied().filter(|class| !periods.contains_key(*class)).collect();
     if missing.is_empty() {
         return Some(periods);
     }

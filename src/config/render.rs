@@ -67,8 +67,7 @@ impl Complaints {
             let mut elsewhere = None;
             if let Some((also, label)) = &complaint.also {
                 if also.file == place.file {
-                    snippet =
-                        snippet.annotation(mark(AnnotationKind::Context, also.start..also.end, label));
+                    snippet = snippet.annotation(mark(AnnotationKind::Context, also.start..also.end, label));
                 } else if let Some(source) = self.sources.get(also.file) {
                     elsewhere = Some(
                         Snippet::source(source.text.as_str())

@@ -27,7 +27,9 @@ pub(super) fn read(desk: &mut Desk, key: &str, node: At<Node>, env: Environment)
         desk.mask(at);
         desk.say(Code::PlainSecret, at, format!("`{key}` is written in the configuration"))
             .label("a secret does not belong here")
-            .help(format!("write {key} = {{ file = \"/path\" }}, {{ credential = \"name\" }} or {{ env = \"NAME\" }}"));
+            .help(format!(
+                "write {key} = {{ file = \"/path\" }}, {{ credential = \"name\" }} or {{ env = \"NAME\" }}"
+            ));
         return None;
     };
     let credential = table.may(desk, "credential", value::filled);

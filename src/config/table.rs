@@ -30,7 +30,8 @@ impl Table {
     /// Takes over what another file says: lists of tables go on, anything else may stand once.
     pub(super) fn merge(&mut self, desk: &mut Desk, other: Table) {
         for (key, value) in other.entries {
-            let Some((first, before)) = self.entries.iter_mut().find(|(name, _)| name.value == key.value) else {
+            let Some((first, before)) = self.entries.iter_mut().find(|(name, _)| name.value == key.value)
+            else {
                 self.entries.push((key, value));
                 continue;
             };
@@ -118,7 +119,11 @@ impl Table {
     }
 
     /// Exactly one of several sub-tables, each a kind.
-    pub(super) fn one_kind(&mut self, desk: &mut Desk, kinds: &[&'static str]) -> Option<(&'static str, Table)> {
+    pub(super) fn one_kind(
+        &mut self,
+        desk: &mut Desk,
+        kinds: &[&'static str],
+    ) -> Option<(&'static str, Table)> {
         let mut found = Vec::new();
         for &kind in kinds {
             if self.has(kind) {

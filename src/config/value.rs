@@ -58,9 +58,7 @@ pub(super) fn flag(desk: &mut Desk, key: &str, node: At<Node>) -> Option<bool> {
 }
 
 /// A whole number within a range.
-pub(super) fn whole(
-    range: RangeInclusive<i64>,
-) -> impl FnOnce(&mut Desk, &str, At<Node>) -> Option<At<i64>> {
+pub(super) fn whole(range: RangeInclusive<i64>) -> impl FnOnce(&mut Desk, &str, At<Node>) -> Option<At<i64>> {
     move |desk, key, node| {
         let Node::Whole(value) = node.value else {
             wrong_type(desk, key, &node, "a whole number");
@@ -163,7 +161,11 @@ fn parse_duration(text: &str) -> Option<u64> {
         _ => return None,
     };
     let ms = number.parse::<f64>().ok()? * factor;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be whole and small"
+    )]
     let whole = (0.0..9e15).contains(&ms).then_some(ms.round() as u64)?;
     Some(whole)
 }
@@ -230,7 +232,11 @@ fn wrong_unit(desk: &mut Desk, key: &str, node: &At<Node>, written: &str, expect
     } else {
         format!("`{key}` is in {written}, but the point is in {expected}")
     };
-    let help = if expected == "none" { "write the number alone".to_owned() } else { format!("write {key} = \"… {expected}\"") };
+    let help = if expected == "none" {
+        "write the number alone".to_owned()
+    } else {
+        format!("write {key} = \"… {expected}\"")
+    };
     desk.say(Code::WrongUnit, node.at, sentence).label(format!("expected {expected}")).help(help);
 }
 

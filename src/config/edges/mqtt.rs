@@ -19,7 +19,12 @@ const VERSIONS: &[(&str, MqttVersion)] = &[("5", MqttVersion::V5), ("3.1.1", Mqt
 const KEEP_ALIVE_MS: std::ops::RangeInclusive<u64> = 5_000..=3_600_000;
 const CLIENT_ID_CHARS_MAX: usize = 128;
 
-pub(super) fn read(desk: &mut Desk, mut table: Table, env: Environment, gateway: &str) -> Option<MqttOptions> {
+pub(super) fn read(
+    desk: &mut Desk,
+    mut table: Table,
+    env: Environment,
+    gateway: &str,
+) -> Option<MqttOptions> {
     let host = table.need(desk, "host", value::text);
     let port = table.may(desk, "port", value::whole(1..=65_535));
     let client_id = table.may(desk, "client_id", value::filled);

@@ -58,7 +58,9 @@ pub(super) fn check(desk: &mut Desk, url: &At<String>) -> Option<Parts> {
 }
 
 fn parse(url: &str) -> Option<Parts> {
-    if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains(['"', '<', '>', '\\', '^', '`', '{', '|', '}', '#']) {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic())
+        || url.contains(['"', '<', '>', '\\', '^', '`', '{', '|', '}', '#'])
+    {
         return None;
     }
     let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {

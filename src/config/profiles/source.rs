@@ -82,7 +82,10 @@ fn bms() -> ProfileView {
 
 fn ups() -> ProfileView {
     let points = vec![
-        bits("status", &["online", "on-battery", "bypass", "fault", "battery-disconnected", "bypass-available"]),
+        bits(
+            "status",
+            &["online", "on-battery", "bypass", "fault", "battery-disconnected", "bypass-available"],
+        ),
         point("fast", "battery-v", Unit::Volt, None),
         point("fast", "battery-a", Unit::Ampere, None),
         point("fast", "battery-temp", Unit::Celsius, Some((-40.0, 1000.0))),

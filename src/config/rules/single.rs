@@ -12,7 +12,7 @@ use crate::safety::rules::limit::{Limit, Side};
 use crate::safety::rules::rate::{Rate, WINDOW_SAMPLES_MAX};
 use crate::safety::rules::silence::Silence;
 use crate::safety::rules::state::{Case, State, When};
-use crate::safety::site::{Labels, PointId, Site};
+use crate::safety::site::{Labels, PointId};
 use crate::units::{Millis, Unit};
 
 use super::steps::{self, Frame};
@@ -26,11 +26,11 @@ const WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 const PERIOD_WARN: Millis = Millis(10_000);
 
 pub(super) fn limit(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<Limit> {
-    let point = read_point(desk, &mut table, plant);
+    let point = quantity_point(desk, &mut table, plant, "limit");
     let side = table.need(desk, "side", value::word(&[("above", Side::Above), ("below", Side::Below)]));
     let site = &plant.site;
-    let unit = point.as_ref().map_or(Unit::None, |(_, id)| site[*id].unit);
-    let range = point.as_ref().and_then(|(_, id)| site[*id].range);
+    let unit = point.map_or(Unit::None, |id| site[id].unit);
+    let range = point.and_then(|id| site[id].range);
     if point.is_none() || side.is_none() {
         skip_steps(&mut table);
         table.finish(desk);
@@ -40,19 +40,19 @@ pub(super) fn limit(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<
     let frame = Frame { read: value::quantity(unit), side, range };
     let steps = steps::read(desk, &mut table, &frame);
     table.finish(desk);
-    let point = quantity_point(desk, site, point?, "limit")?;
+    let point = point?;
     let (deadband, steps) = steps?;
     Some(Limit { point, side, deadband, steps })
 }
 
 pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<Rate> {
-    let point = read_point(desk, &mut table, plant);
+    let point = quantity_point(desk, &mut table, plant, "rate");
     let side = table.need(desk, "side", value::word(&[("rising", Side::Above), ("falling", Side::Below)]));
     let window = table.need(desk, "window", value::duration(WINDOW_MS));
     let most = i64::try_from(WINDOW_SAMPLES_MAX).unwrap_or(i64::MAX);
     let samples = table.need(desk, "samples_min", value::whole(SLOPE_SAMPLES_MIN..=most));
     let site = &plant.site;
-    let unit = point.as_ref().map_or(Unit::None, |(_, id)| site[*id].unit);
+    let unit = point.map_or(Unit::None, |id| site[id].unit);
     if point.is_none() || side.is_none() {
         table.take("floor");
         skip_steps(&mut table);
@@ -69,7 +69,7 @@ pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<R
     let frame = Frame { read: value::rate(unit), side, range };
     let steps = steps::read(desk, &mut table, &frame);
     table.finish(desk);
-    let point = quantity_point(desk, site, point?, "rate")?;
+    let point = point?;
     let (window, samples) = (window?, samples?);
     let samples_min = usize::try_from(samples.value).ok()?;
     let needed = site[point].period.times(u64::try_from(samples.value - 1).ok()?);
@@ -91,11 +91,10 @@ pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<R
 }
 
 pub(super) fn state(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<State> {
-    let point = read_point(desk, &mut table, plant);
+    let point = state_point(desk, &mut table, plant);
     let on_delay = table.need(desk, "on_delay", value::duration(DELAY_MS));
     let off_delay = table.need(desk, "off_delay", value::duration(DELAY_MS));
-    let site = &plant.site;
-    let labels = point.as_ref().map(|(_, id)| &site[*id].labels);
+    let labels = point.map(|id| &plant.site[id].labels);
     let cases = table.need(
         desk,
         "cases",
@@ -105,14 +104,7 @@ pub(super) fn state(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<
         }),
     );
     table.finish(desk);
-    let (at, point) = point?;
-    if site[point].unit != Unit::None {
-        desk.say(Code::KindMismatch, at, "a state rule judges whole numbers")
-            .label(format!("this point is in {}", site[point].unit.name()))
-            .help("use `limit` or `rate`");
-        return None;
-    }
-    Some(State { point, cases: cases?.value, on_delay: on_delay?.value, off_delay: off_delay?.value })
+    Some(State { point: point?, cases: cases?.value, on_delay: on_delay?.value, off_delay: off_delay?.value })
 }
 
 fn case(desk: &mut Desk, mut body: Table, labels: Option<&Labels>) -> Option<Case> {
@@ -249,12 +241,24 @@ fn skip_steps(table: &mut Table) {
     }
 }
 
-fn quantity_point(desk: &mut Desk, site: &Site, (at, point): (Place, PointId), kind: &str) -> Option<PointId> {
-    if site[point].labels == Labels::None {
+fn quantity_point(desk: &mut Desk, table: &mut Table, plant: &Plant, kind: &str) -> Option<PointId> {
+    let (at, point) = read_point(desk, table, plant)?;
+    if plant.site[point].labels == Labels::None {
         return Some(point);
     }
     desk.say(Code::KindMismatch, at, format!("a {kind} judges quantities"))
         .label("the numbers of this point have names")
         .help("use a `state` rule");
+    None
+}
+
+fn state_point(desk: &mut Desk, table: &mut Table, plant: &Plant) -> Option<PointId> {
+    let (at, point) = read_point(desk, table, plant)?;
+    if plant.site[point].unit == Unit::None {
+        return Some(point);
+    }
+    desk.say(Code::KindMismatch, at, "a state rule judges whole numbers")
+        .label(format!("this point is in {}", plant.site[point].unit.name()))
+        .help("use `limit` or `rate`");
     None
 }

@@ -22,7 +22,11 @@ pub(super) struct Frame<R> {
 }
 
 /// Reads the three steps and the deadband. `None` if anything is wrong with them.
-pub(super) fn read<R>(desk: &mut Desk, table: &mut Table, frame: &Frame<R>) -> Option<(f64, [Option<Step>; 3])>
+pub(super) fn read<R>(
+    desk: &mut Desk,
+    table: &mut Table,
+    frame: &Frame<R>,
+) -> Option<(f64, [Option<Step>; 3])>
 where
     R: Fn(&mut Desk, &str, At<Node>) -> Option<At<f64>>,
 {
@@ -94,7 +98,8 @@ fn beyond(side: Side, a: f64, b: f64) -> f64 {
 
 /// Each step at least as far out as the one before.
 fn order(desk: &mut Desk, side: Side, steps: &[Option<(At<f64>, Step)>; 3]) {
-    let given: Vec<_> = steps.iter().zip(WORDS).filter_map(|(step, word)| Some((step.as_ref()?, word))).collect();
+    let given: Vec<_> =
+        steps.iter().zip(WORDS).filter_map(|(step, word)| Some((step.as_ref()?, word))).collect();
     for pair in given.windows(2) {
         let ((calm, _), calm_word) = pair[0];
         let ((worse, _), worse_word) = pair[1];

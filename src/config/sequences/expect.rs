@@ -68,9 +68,13 @@ fn reachable(desk: &mut Desk, key: &str, node: At<Node>, point: &Point) -> Optio
     if let Some((low, high)) = point.range
         && !(low <= number.value && number.value <= high)
     {
-        desk.say(Code::Expectation, number.at, format!("{} is outside of the range of the point", number.value))
-            .label(format!("it reads from {low} to {high}"))
-            .help("write a value within it");
+        desk.say(
+            Code::Expectation,
+            number.at,
+            format!("{} is outside of the range of the point", number.value),
+        )
+        .label(format!("it reads from {low} to {high}"))
+        .help("write a value within it");
         return None;
     }
     Some(number.value)

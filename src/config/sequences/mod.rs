@@ -28,7 +28,12 @@ const COUNTDOWN_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
 const STAGES_MAX: usize = 32;
 
 /// Reads every `[[sequence]]` and enters its actions into the plant.
-pub(super) fn read(desk: &mut Desk, root: &mut Table, plant: &mut Plant, rules: &Rules) -> Vec<Option<Sequence>> {
+pub(super) fn read(
+    desk: &mut Desk,
+    root: &mut Table,
+    plant: &mut Plant,
+    rules: &Rules,
+) -> Vec<Option<Sequence>> {
     let mut names = Names::new("sequence");
     let mut sequences = Vec::new();
     for (index, table) in root.tables(desk, "sequence").into_iter().enumerate() {

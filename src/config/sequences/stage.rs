@@ -79,12 +79,7 @@ struct Found {
 fn find_action(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<Found> {
     let (device, view, rest) = plant.split(desk, name, "action")?;
     if let Some(action) = view.actions.iter().find(|action| action.name == rest.value) {
-        return Some(Found {
-            device,
-            action: rest.value,
-            output: action.output,
-            echo: action.echo.clone(),
-        });
+        return Some(Found { device, action: rest.value, output: action.output, echo: action.echo.clone() });
     }
     let known = view.actions.iter().map(|action| action.name.as_str());
     let help = crate::config::suggest::help(&rest.value, known);

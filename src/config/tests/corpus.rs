@@ -6,7 +6,7 @@ use super::*;
 type Case = (&'static str, &'static str, Code, &'static str);
 
 const SHAPES: &[Case] = &[
-    ("[site]", "[site", Code::Syntax, "[site"),
+    ("unit = 1\n", "unit =\n", Code::Syntax, "unit ="),
     ("unit = 1\n", "unit = 1\nunits = 2\n", Code::UnknownKey, "units"),
     ("", "[extra]\n", Code::UnknownKey, "[extra]"),
     ("needed = 2\n", "", Code::MissingKey, "[rule.together]"),
@@ -15,7 +15,7 @@ const SHAPES: &[Case] = &[
     ("on_channel_fault = \"safety\"\n", "", Code::MissingKey, "[rule.together]"),
     ("state_dir = \"/var/lib/emberwatch\"\n", "", Code::MissingKey, "[site]"),
     ("unit = 1\n", "unit = \"one\"\n", Code::WrongType, "unit"),
-    ("[[room]]\nid = \"b1\"\n", "[room]\nid = \"b1\"\n", Code::WrongType, "[room]"),
+    ("", "[webhook]\nid = \"b1\"\n", Code::WrongType, "[webhook]"),
     ("id = \"rack-2\"", "id = \"Rack 2\"", Code::BadId, "Rack 2"),
     ("mode = \"armed\"", "mode = \"on\"", Code::BadWord, "mode"),
     ("countdown = \"15s\"", "countdown = \"15\"", Code::BadDuration, "countdown"),
@@ -67,8 +67,21 @@ const DEVICES: &[Case] = &[
 
 const RULES: &[Case] = &[
     ("limit = \"55 degC\"", "limit = \"40 degC\"", Code::LimitOrder, "40 degC"),
-    ("side = \"above\"\ndeadband = \"2 degC\"", "side = \"below\"\ndeadband = \"2 degC\"", Code::LimitOrder, "55"),
-    ("danger = { limit = \"25 %LFL\", on_delay = \"3s\", off_delay = \"60s\" }\n", "", Code::NoLimit, "[rule.limit]"),
+    (
+        "",
+        "[[rule]]\nid = \"low\"\nzone = \"rack-1\"\nprinciple = \"voltage\"\non_unknown = \"hold\"\n[rule.limit]\n\
+         point = \"bms-1/cell-v-min\"\nside = \"below\"\ndeadband = \"0 V\"\n\
+         watch = { limit = \"3 V\", on_delay = \"1s\", off_delay = \"1s\" }\n\
+         danger = { limit = \"3.2 V\", on_delay = \"1s\", off_delay = \"1s\" }\n",
+        Code::LimitOrder,
+        "3.2 V",
+    ),
+    (
+        "danger = { limit = \"25 %LFL\", on_delay = \"3s\", off_delay = \"60s\" }\n",
+        "",
+        Code::NoLimit,
+        "[rule.limit]",
+    ),
     ("deadband = \"2 degC\"", "deadband = \"-2 degC\"", Code::Deadband, "deadband"),
     ("deadband = \"2 degC\"", "deadband = \"12 degC\"", Code::Deadband, "deadband"),
     ("deadband = \"1 %LFL\"", "deadband = \"25 %LFL\"", Code::Deadband, "deadband"),
@@ -83,7 +96,7 @@ const RULES: &[Case] = &[
     ("needed = 2", "needed = 3", Code::TooFewChannels, "needed"),
     ("[\"temp\", \"gas\"]", "[\"temp\", \"gas-state\"]", Code::SilentChannel, "channels"),
     ("after = \"10s\"", "after = \"2s\"", Code::SilenceTooShort, "after"),
-    ("level_if_abnormal = \"warning\"", "level_if_abnormal = \"watch\"", Code::LevelOrder, "[rule.silence]"),
+    ("level = \"watch\"\nlevel_if", "level = \"danger\"\nlevel_if", Code::LevelOrder, "[rule.silence]"),
     ("grace = \"15s\"", "grace = \"2s\"", Code::GraceTooShort, "grace"),
 ];
 
@@ -106,7 +119,14 @@ const SEQUENCES: &[Case] = &[
     ("is = \"open\"", "bit_set = \"open\"", Code::Expectation, "bit_set"),
     ("needed = 2", "needed = 1", Code::OneVoteCuts, "trigger"),
     ("[\"temp\", \"gas\"]", "[\"temp\", \"rise\"]", Code::OneDeviceVotes, "trigger"),
-    ("scan = { fast = \"1s\" }", "scan = { fast = \"11s\" }", Code::SlowPoll, "concentration"),
+    (
+        "",
+        "[[rule]]\nid = \"low\"\nzone = \"rack-1\"\nprinciple = \"voltage\"\non_unknown = \"hold\"\n[rule.limit]\n\
+         point = \"bms-1/cell-v-1\"\nside = \"below\"\ndeadband = \"0 V\"\n\
+         danger = { limit = \"3 V\", on_delay = \"1s\", off_delay = \"1s\" }\n",
+        Code::SlowPoll,
+        "cell-v-1",
+    ),
 ];
 
 const WEB: &str = "[web]\nlisten = \"127.0.0.1:8080\"\n[[web.operator]]\nname = \"kim\"\n";
@@ -261,6 +281,23 @@ fn a_file_cut_off_anywhere_is_complained_about_and_never_a_panic() {
         let text = &BASE[..end];
         if let Err(found) = load_texts(&[text]) {
             assert!(0 < found.errors());
+        }
+    }
+}
+
+#[test]
+fn any_line_may_be_missing_or_there_twice_without_a_panic() {
+    let lines: Vec<&str> = BASE.lines().collect();
+    for index in 0..lines.len() {
+        let mut without = lines.clone();
+        without.remove(index);
+        let mut twice = lines.clone();
+        twice.insert(index, lines[index]);
+        for text in [without.join("\n"), twice.join("\n")] {
+            if let Err(found) = load_texts(&[&text]) {
+                assert!(0 < found.errors());
+                assert!(!found.render(Look::Plain).is_empty());
+            }
         }
     }
 }

@@ -80,7 +80,10 @@ fn every_optional_edge_of_the_example_loads_when_uncommented() {
     );
     let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
     let mqtt = loaded.mqtt.unwrap();
-    assert_eq!((mqtt.port, mqtt.client_id.as_str(), mqtt.root.as_str()), (1883, "emberwatch-gw-1", "emberwatch"));
+    assert_eq!(
+        (mqtt.port, mqtt.client_id.as_str(), mqtt.root.as_str()),
+        (1883, "emberwatch-gw-1", "emberwatch")
+    );
     assert_eq!(loaded.influx.unwrap().batch_lines_max, 5_000);
     assert_eq!(loaded.webhooks[0].priority_min, crate::safety::site::Priority::High);
     let token = &loaded.web.unwrap().operators[0].token;
@@ -196,12 +199,17 @@ fn programs_get_one_object_a_line() {
     let object: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!(object["code"], "EW0202");
     assert_eq!(object["severity"], "error");
-    assert_eq!((&object["file"], &object["line"], &object["column"]), (&"0.toml".into(), &9.into(), &8.into()));
+    assert_eq!(
+        (&object["file"], &object["line"], &object["column"]),
+        (&"0.toml".into(), &9.into(), &8.into())
+    );
 }
 
 #[test]
 fn a_secret_in_plain_text_is_refused_and_not_shown() {
-    let text = format!("{BASE}\n[influx]\nurl = \"https://x.example\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"hush-hush\"\n");
+    let text = format!(
+        "{BASE}\n[influx]\nurl = \"https://x.example\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"hush-hush\"\n"
+    );
     let found = complaints(&[&text]);
     assert_eq!(codes(&found), [Code::PlainSecret]);
     for shown in [found.render(Look::Plain), found.render_json(), format!("{found:?}")] {

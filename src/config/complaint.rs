@@ -169,7 +169,7 @@ impl Desk {
         };
         let kept = self.complaints.list.iter().filter(|complaint| !follows(complaint)).cloned().collect();
         self.complaints.list = kept;
-        self.complaints.list.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
+        self.complaints.list.sort_by_key(|complaint| (complaint.place, complaint.code));
         self.complaints.list.dedup();
         self.complaints
     }

@@ -122,12 +122,12 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let at = root.at;
     root.finish(desk);
     let Plant { mut site, links, .. } = plant;
-    if TABLE_MAX <= site.points.len().max(rules.rules.len()) {
+    if TABLE_MAX <= site.points.len().max(rules.judged.len()) {
         desk.say(Code::OutOfRange, at, "the site is too large")
             .help(format!("at most {TABLE_MAX} points and rules"));
         return None;
     }
-    site.rules = rules.rules.into_iter().collect::<Option<_>>()?;
+    site.rules = rules.judged.into_iter().collect::<Option<_>>()?;
     site.sequences = sequences.into_iter().collect::<Option<_>>()?;
     if site.rooms.is_empty() || site.zones.is_empty() {
         return None;

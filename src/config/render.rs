@@ -1,7 +1,7 @@
 //! Complaints as people read them (file, line, marked text, help) and as programs read them (JSON lines).
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::config::complaint::{Complaint, Complaints};
 
@@ -88,11 +88,7 @@ impl Complaints {
     }
 }
 
-fn mark<'a>(
-    kind: AnnotationKind,
-    span: std::ops::Range<usize>,
-    label: &'a str,
-) -> annotate_snippets::Annotation<'a> {
+fn mark(kind: AnnotationKind, span: std::ops::Range<usize>, label: &str) -> Annotation<'_> {
     let annotation = kind.span(span);
     if label.is_empty() { annotation } else { annotation.label(label) }
 }

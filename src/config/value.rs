@@ -49,6 +49,7 @@ pub(super) fn id(desk: &mut Desk, key: &str, node: At<Node>) -> Option<At<String
 }
 
 /// True or false.
+#[expect(clippy::needless_pass_by_value, reason = "all readers of values have one signature")]
 pub(super) fn flag(desk: &mut Desk, key: &str, node: At<Node>) -> Option<bool> {
     if let Node::Flag(value) = node.value {
         return Some(value);

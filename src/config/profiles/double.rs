@@ -16,7 +16,7 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
     let action = |name: &str, output, echo: Option<&str>| ActionView {
         name: name.to_owned(),
         output,
-        echo: echo.map(str::to_owned),
+        echoes: echo.map(str::to_owned).into_iter().collect(),
     };
     ProfileView {
         id: "double".to_owned(),

@@ -44,8 +44,8 @@ pub(super) struct PointView {
 pub(super) struct ActionView {
     pub(super) name: String,
     pub(super) output: OutputKind,
-    /// The point that reads the very coil or register that is commanded: no proof of an effect.
-    pub(super) echo: Option<String>,
+    /// Points that read the very coils or registers that are commanded: no proof of an effect.
+    pub(super) echoes: Vec<String>,
 }
 
 /// A fault of a profile file: where in its text, what, and what to do.

@@ -47,7 +47,7 @@ fn words(name: &str, words: &[(u32, &str)]) -> PointView {
 }
 
 fn action(name: &str, output: OutputKind, echo: Option<&str>) -> ActionView {
-    ActionView { name: name.to_owned(), output, echo: echo.map(str::to_owned) }
+    ActionView { name: name.to_owned(), output, echoes: echo.map(str::to_owned).into_iter().collect() }
 }
 
 fn bms() -> ProfileView {

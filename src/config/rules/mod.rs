@@ -35,7 +35,7 @@ const DELAY_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
 pub(super) struct Rules {
     pub(super) names: Names,
     /// By index; `None` where faulty.
-    pub(super) rules: Vec<Option<Rule>>,
+    pub(super) judged: Vec<Option<Rule>>,
     pub(super) texts: Vec<Texts>,
     /// Where each rule's id stands.
     pub(super) places: Vec<Place>,
@@ -76,7 +76,7 @@ impl Head {
 pub(super) fn read(desk: &mut Desk, root: &mut Table, plant: &Plant) -> Rules {
     let mut rules = Rules {
         names: Names::new("rule"),
-        rules: Vec::new(),
+        judged: Vec::new(),
         texts: Vec::new(),
         places: Vec::new(),
         votes: Vec::new(),
@@ -94,16 +94,16 @@ pub(super) fn read(desk: &mut Desk, root: &mut Table, plant: &Plant) -> Rules {
             Some(("silence", body)) => single::silence(desk, body, plant).map(RuleKind::Silence),
             Some((_, body)) => {
                 votes.push((index, head, body));
-                rules.rules.push(None);
+                rules.judged.push(None);
                 continue;
             }
             None => None,
         };
-        rules.rules.push(kind.and_then(|kind| head.rule(kind)));
+        rules.judged.push(kind.and_then(|kind| head.rule(kind)));
     }
     for (index, head, body) in votes {
         let vote = vote::read(desk, body, plant, &rules);
-        rules.rules[index] = vote.and_then(|vote| head.rule(RuleKind::Together(vote)));
+        rules.judged[index] = vote.and_then(|vote| head.rule(RuleKind::Together(vote)));
     }
     rules
 }

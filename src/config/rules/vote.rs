@@ -68,7 +68,7 @@ pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &Plant, rules: &Rul
         return None;
     }
     let judged: Vec<(Place, &Rule)> =
-        channels.iter().filter_map(|&(at, index)| Some((at, rules.rules[index].as_ref()?))).collect();
+        channels.iter().filter_map(|&(at, index)| Some((at, rules.judged[index].as_ref()?))).collect();
     check_channels(desk, plant, &judged, votes_at?, grace.as_ref()?);
     Some(Together {
         channels: channels.into_iter().map(|(_, index)| RuleId::at(index)).collect(),

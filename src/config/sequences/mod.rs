@@ -115,7 +115,7 @@ fn check_trigger(
             .help("write a `together` rule over several channels and name it");
         return;
     }
-    let Some(rule) = &rules.rules[index] else { return };
+    let Some(rule) = &rules.judged[index] else { return };
     let RuleKind::Together(vote) = &rule.kind else { return };
     if vote.level != Level::Danger {
         desk.say(Code::TriggerNotAVote, at, format!("this vote means {}, not danger", vote.level.word()))
@@ -134,7 +134,7 @@ fn check_trigger(
     }
     let mut devices = std::collections::BTreeSet::new();
     for channel in &vote.channels {
-        let Some(channel) = &rules.rules[channel.index()] else { return };
+        let Some(channel) = &rules.judged[channel.index()] else { return };
         devices.extend(channel.kind.points().into_iter().map(|point| plant.site[point].device));
     }
     if devices.len() == 1 && 1 < vote.channels.len() {

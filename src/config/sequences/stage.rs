@@ -73,13 +73,18 @@ struct Found {
     device: usize,
     action: String,
     output: OutputKind,
-    echo: Option<String>,
+    echoes: Vec<String>,
 }
 
 fn find_action(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<Found> {
     let (device, view, rest) = plant.split(desk, name, "action")?;
     if let Some(action) = view.actions.iter().find(|action| action.name == rest.value) {
-        return Some(Found { device, action: rest.value, output: action.output, echo: action.echo.clone() });
+        return Some(Found {
+            device,
+            action: rest.value,
+            output: action.output,
+            echoes: action.echoes.clone(),
+        });
     }
     let known = view.actions.iter().map(|action| action.name.as_str());
     let help = crate::config::suggest::help(&rest.value, known);
@@ -132,7 +137,7 @@ fn check_feedback(desk: &mut Desk, plant: &Plant, verify: &At<Vec<(Place, Expect
     let Some(found) = found else { return };
     let is_echo = |expect: &Expect| {
         let point = &plant.site[expect.point];
-        point.device.index() == found.device && found.echo.as_ref() == Some(&point.name)
+        point.device.index() == found.device && found.echoes.contains(&point.name)
     };
     if verify.value.iter().all(|(_, expect)| is_echo(expect)) {
         desk.say(Code::NotIndependent, verify.at, "this stage verifies only its own command")

@@ -207,21 +207,21 @@ fn changed(old: &str, new: &str) -> String {
 }
 
 fn check(cases: &[Case]) {
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (old, new, code, part) in cases {
         let text = changed(old, new);
         let found = complaints(&[&text]);
         let all = codes(&found);
         if !all.contains(code) || all.iter().any(|other| other != code) {
-            wrong.push_str(&format!("{old:?} -> {new:?}: wanted {code}, found {all:?}\n{found}"));
+            wrong.push(format!("{old:?} -> {new:?}: wanted {code}, found {all:?}\n{found}"));
             continue;
         }
         let marked = text.lines().nth(line(&found, *code) - 1).unwrap();
         if !marked.contains(part) && *code != Code::MissingKey {
-            wrong.push_str(&format!("{old:?} -> {new:?}: {code} marks `{marked}`\n"));
+            wrong.push(format!("{old:?} -> {new:?}: {code} marks `{marked}`\n"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The codes of all cases.

@@ -1,1 +1,164 @@
 //! TOML configuration: loading, and all complaints at once.
+//!
+//! ```text
+//! files ─► trees that know their places ─► plant ─► rules ─► sequences ─► alarms ─► Loaded
+//!                                   every fault ─► Desk ─► Complaints (file, line, help)
+//! ```
+//!
+//! What loads also starts: everything that can be known without the network is checked here, and a
+//! configuration with one error is not used, not even partly. It does not ask devices or servers
+//! anything, and it has no defaults for what decides about safety.
+
+mod alarms;
+mod complaint;
+mod edges;
+mod explain;
+mod files;
+mod names;
+mod node;
+mod plant;
+mod profiles;
+mod render;
+mod rules;
+mod secrets;
+mod sequences;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use complaint::{Complaint, Complaints, Place};
+pub use edges::{LogFormat, LogLevel, LogOptions};
+pub use explain::{Code, explain};
+pub use render::Look;
+
+use crate::config::complaint::{Desk, Source};
+use crate::config::node::At;
+use crate::config::plant::Plant;
+use crate::config::profiles::Library;
+use crate::config::secrets::Environment;
+use crate::config::table::Table;
+use crate::field::options::LinkOptions;
+use crate::notify::options::WebhookOptions;
+use crate::safety::site::{Site, TABLE_MAX};
+use crate::sinks::influx::options::InfluxOptions;
+use crate::sinks::mqtt::options::MqttOptions;
+use crate::web::options::WebOptions;
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The plant.
+    pub site: Arc<Site>,
+    /// Connections, and the devices behind them.
+    pub links: Vec<LinkOptions>,
+    /// The MQTT broker, if there is one.
+    pub mqtt: Option<MqttOptions>,
+    /// The InfluxDB server, if there is one.
+    pub influx: Option<InfluxOptions>,
+    /// Webhook targets.
+    pub webhooks: Vec<WebhookOptions>,
+    /// The local page and API, if wanted.
+    pub web: Option<WebOptions>,
+    /// Where journal and memory are kept; absolute.
+    pub state_dir: PathBuf,
+    /// How to log.
+    pub log: LogOptions,
+    /// SHA-256 of all that was read (configuration and profile files), in hexadecimal.
+    pub fingerprint: String,
+    /// What is doubtful, but no error.
+    pub warnings: Complaints,
+}
+
+/// Loads files and directories (their `*.toml` in the order of names) as one configuration.
+///
+/// Errors are all complaints of the run, warnings included.
+pub fn load(paths: &[PathBuf]) -> Result<Loaded, Complaints> {
+    let mut desk = Desk::default();
+    files::read_all(&mut desk, paths);
+    judge(desk, &|name| std::env::var(name).ok())
+}
+
+/// Judges the texts that lie on the desk.
+fn judge(mut desk: Desk, env: Environment) -> Result<Loaded, Complaints> {
+    let sources = desk.complaints.sources.clone();
+    let mut roots = sources.iter().enumerate().map(|(file, source)| (file, source.text.as_str()));
+    let loaded = roots.next().and_then(|(file, text)| {
+        let mut root = node::parse(&mut desk, file, text);
+        for (file, text) in roots {
+            let more = node::parse(&mut desk, file, text);
+            root.merge(&mut desk, more);
+        }
+        build(&mut desk, root, env)
+    });
+    let fingerprint = fingerprint(&sources, &desk.complaints.sources);
+    let complaints = desk.close();
+    match loaded {
+        Some(loaded) if complaints.errors() == 0 => {
+            Ok(Loaded { fingerprint, warnings: complaints, ..loaded })
+        }
+        _ => {
+            assert!(0 < complaints.errors(), "what cannot be built has been complained about");
+            Err(complaints)
+        }
+    }
+}
+
+fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
+    let state_dir = root.need(desk, "state_dir", value::text);
+    let state_dir = state_dir.and_then(|path| secrets::absolute(desk, &path));
+    let dirs = root.may(desk, "profile_dirs", value::list(value::text));
+    let mut dirs: Vec<At<String>> = dirs.map(|dirs| dirs.value).unwrap_or_default();
+    dirs.retain(|dir| secrets::absolute(desk, dir).is_some());
+    let library = Library::load(desk, &dirs);
+    let mut plant = Plant::read(desk, &mut root, &library);
+    let rules = rules::read(desk, &mut root, &plant);
+    let sequences = sequences::read(desk, &mut root, &mut plant, &rules);
+    let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
+    let at = root.at;
+    root.finish(desk);
+    let Plant { mut site, links, .. } = plant;
+    if TABLE_MAX <= site.points.len().max(rules.judged.len()) {
+        desk.say(Code::OutOfRange, at, "the site is too large")
+            .help(format!("at most {TABLE_MAX} points and rules"));
+        return None;
+    }
+    site.rules = rules.judged.into_iter().collect::<Option<_>>()?;
+    site.sequences = sequences.into_iter().collect::<Option<_>>()?;
+    if site.rooms.is_empty() || site.zones.is_empty() {
+        return None;
+    }
+    alarms::build(desk, &mut site, &rules.texts, &rules.places);
+    Some(Loaded {
+        site: Arc::new(site),
+        links,
+        mqtt: edges.mqtt,
+        influx: edges.influx,
+        webhooks: edges.webhooks,
+        web: edges.web,
+        state_dir: state_dir?,
+        log: edges.log,
+        fingerprint: String::new(),
+        warnings: Complaints::default(),
+    })
+}
+
+/// Of the configuration as read (before secrets were masked) and of the profiles read after it.
+fn fingerprint(sources: &[Source], all: &[Source]) -> String {
+    use std::fmt::Write;
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for source in sources.iter().chain(all.iter().skip(sources.len())) {
+        // The length first: text moved from one file to the next is another configuration.
+        context.update(&source.text.len().to_be_bytes());
+        context.update(source.text.as_bytes());
+    }
+    context.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,225 @@
+//! The table of alarms: one for each rule, device, sequence and part of emberwatch itself.
+//!
+//! An alarm without words for what happens next and what to do is noise; where the site wrote none, these do.
+
+use std::collections::BTreeSet;
+
+use crate::config::complaint::{Desk, Place};
+use crate::config::explain::Code;
+use crate::config::rules::Texts;
+use crate::safety::rules::limit::Side;
+use crate::safety::rules::{Rule, RuleKind};
+use crate::safety::site::{
+    Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault,
+};
+
+/// Fills `site.alarms`.
+pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &[Place]) {
+    let mut alarms = Vec::new();
+    for (index, rule) in site.rules.iter().enumerate() {
+        alarms.push(of_rule(site, RuleId::at(index), rule, &texts[index]));
+        if let RuleKind::Together(_) = rule.kind {
+            alarms.push(blind(site, RuleId::at(index), rule));
+        }
+    }
+    for index in 0..site.devices.len() {
+        alarms.push(silent(site, DeviceId::at(index)));
+    }
+    for index in 0..site.sequences.len() {
+        alarms.extend(of_sequence(site, SequenceId::at(index)));
+    }
+    alarms.extend(SystemFault::TABLE.map(|(fault, name)| of_system(fault, name)));
+    // Only the names of rules are free: the others end in words of their own.
+    let taken: BTreeSet<&str> =
+        alarms.iter().filter(|alarm| rule_of(alarm).is_none()).map(|alarm| alarm.name.as_str()).collect();
+    for (alarm, rule) in alarms.iter().filter_map(|alarm| Some((alarm, rule_of(alarm)?))) {
+        if taken.contains(alarm.name.as_str()) {
+            let sentence = format!("the alarm `{}` is that of another thing", alarm.name);
+            desk.say(Code::AlarmNameTaken, places[rule.index()], sentence)
+                .label("gives its name to an alarm")
+                .help("give the rule another id");
+        }
+    }
+    site.alarms = alarms;
+}
+
+fn rule_of(alarm: &Alarm) -> Option<RuleId> {
+    if let AlarmSource::Rule(rule) = alarm.source { Some(rule) } else { None }
+}
+
+fn of_rule(site: &Site, id: RuleId, rule: &Rule, texts: &Texts) -> Alarm {
+    let zone = &site[rule.zone];
+    let or = |text: &Option<String>, other: String| text.clone().unwrap_or(other);
+    Alarm {
+        name: rule.name.clone(),
+        room: zone.room,
+        source: AlarmSource::Rule(id),
+        latched: texts.latched,
+        message: or(&texts.message, message(site, rule)),
+        consequence: or(
+            &texts.consequence,
+            format!(
+                "If this goes on, {} may be in danger; at danger it counts towards a power cut.",
+                zone.title
+            ),
+        ),
+        action: or(
+            &texts.action,
+            format!(
+                "Compare with the other readings of {}. Do not enter while gas or smoke is reported.",
+                zone.title
+            ),
+        ),
+    }
+}
+
+fn message(site: &Site, rule: &Rule) -> String {
+    let zone = &site[rule.zone].title;
+    match &rule.kind {
+        RuleKind::Limit(limit) => {
+            let side = if limit.side == Side::Above { "too high" } else { "too low" };
+            format!("{zone}: {} is {side}", point(site, limit.point))
+        }
+        RuleKind::Rate(rate) => {
+            let side = if rate.side == Side::Above { "rises" } else { "falls" };
+            format!("{zone}: {} {side} too fast", point(site, rate.point))
+        }
+        RuleKind::State(state) => format!("{zone}: {} reports a fault or alarm", point(site, state.point)),
+        RuleKind::Silence(silence) => {
+            let first = silence.points.first().map(|id| point(site, *id)).unwrap_or_default();
+            match silence.points.len() {
+                0 | 1 => format!("{zone}: {first} delivers no values"),
+                more => format!("{zone}: {first} and {} more deliver no values", more - 1),
+            }
+        }
+        RuleKind::Together(vote) => {
+            format!("{zone}: {} of {} channels agree", vote.needed, vote.channels.len())
+        }
+    }
+}
+
+fn point(site: &Site, id: PointId) -> String {
+    let point = &site[id];
+    format!("{}/{}", site[point.device].name, point.name)
+}
+
+fn blind(site: &Site, id: RuleId, rule: &Rule) -> Alarm {
+    let zone = &site[rule.zone];
+    Alarm {
+        name: format!("{}-blind", rule.name),
+        room: zone.room,
+        source: AlarmSource::VoteBlind(id),
+        latched: false,
+        message: format!("{}: too few channels can judge for the vote {}", zone.title, rule.name),
+        consequence: "A fire may not be recognised, and power would not be cut by itself.".to_owned(),
+        action: "Bring the silent or faulty detectors back; until then watch the room and be ready to cut by hand."
+            .to_owned(),
+    }
+}
+
+fn silent(site: &Site, id: DeviceId) -> Alarm {
+    let device = &site[id];
+    let consequence = if device.switches {
+        "Power cannot be cut through it, and its feedback is missing."
+    } else {
+        "What it measures is not known; votes that need it are weakened."
+    };
+    Alarm {
+        name: format!("{}-silent", device.name),
+        room: site[device.zone].room,
+        source: AlarmSource::Silent(id),
+        latched: false,
+        message: format!("{} does not answer", device.title),
+        consequence: consequence.to_owned(),
+        action: "Check its supply, its network connection and its unit identifier.".to_owned(),
+    }
+}
+
+fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 3] {
+    let sequence = &site[id];
+    let zone = &site[sequence.zone];
+    let alarm = |ending: &str, source, latched, message: String, consequence: &str, action: &str| Alarm {
+        name: format!("{}-{ending}", sequence.name),
+        room: zone.room,
+        source,
+        latched,
+        message,
+        consequence: consequence.to_owned(),
+        action: action.to_owned(),
+    };
+    [
+        alarm(
+            "not-armed",
+            AlarmSource::NotArmed(id),
+            false,
+            format!("{} is not armed", sequence.title),
+            "In a fire nobody cuts this zone by itself.",
+            "Arm it when it is tested and nobody works on the zone.",
+        ),
+        alarm(
+            "cutting",
+            AlarmSource::Cutting(id),
+            false,
+            format!("{} is cutting power", sequence.title),
+            &sequence.notice,
+            "Fail over what runs on this zone. Abort only if it is certain that there is no fire.",
+        ),
+        alarm(
+            "failed",
+            AlarmSource::CutFailed(id),
+            true,
+            format!("{} could not isolate {}", sequence.title, zone.title),
+            "The zone may still carry power.",
+            "Cut by hand, upstream. Treat the zone as live until someone has measured that it is not.",
+        ),
+    ]
+}
+
+fn of_system(fault: SystemFault, name: &str) -> Alarm {
+    let (message, consequence, action) = match fault {
+        SystemFault::Journal => (
+            "Decisions are not being recorded durably",
+            "Watching and cutting go on, but after a restart the course of events may be lost.",
+            "Check the disk of the gateway: space, rights, health.",
+        ),
+        SystemFault::Mqtt => (
+            "The MQTT broker does not take messages",
+            "Subscribers see old values; watching and cutting go on.",
+            "Check the broker and the network between.",
+        ),
+        SystemFault::Influx => (
+            "The InfluxDB server does not take points",
+            "History is kept back here until the queue is full, then the oldest is dropped and counted.",
+            "Check the server, its token and its bucket.",
+        ),
+        SystemFault::Webhook => (
+            "A webhook target does not take messages",
+            "People or services that rely on it are not told.",
+            "Tell them by other means; check the target.",
+        ),
+        SystemFault::Overload => (
+            "Facts were dropped because a consumer was too slow",
+            "Screens or history have gaps; watching and cutting are not affected.",
+            "Check the load of the gateway and the connections of its sinks.",
+        ),
+        SystemFault::Restarted => (
+            "A part of emberwatch failed and was restarted",
+            "It was away for a moment; watching and cutting went on.",
+            "Read the log and report the fault.",
+        ),
+        SystemFault::Stall => (
+            "The safety loop was held up",
+            "For that time nothing was judged; all data is read afresh before anything is cut.",
+            "Check the gateway for overload, suspend or a failing disk.",
+        ),
+    };
+    Alarm {
+        name: name.to_owned(),
+        room: RoomId(0),
+        source: AlarmSource::System(fault),
+        latched: false,
+        message: message.to_owned(),
+        consequence: consequence.to_owned(),
+        action: action.to_owned(),
+    }
+}

@@ -1,0 +1,131 @@
+//! The edges: MQTT, InfluxDB, webhooks, the local page, the log. Each is off when its table is absent.
+//!
+//! These are data paths, so they may have defaults; nothing about safety is decided here.
+
+mod mqtt;
+mod url;
+mod web;
+mod webhook;
+
+use crate::config::complaint::Desk;
+use crate::config::explain::Code;
+use crate::config::node::At;
+use crate::config::secrets::{self, Environment};
+use crate::config::table::Table;
+use crate::config::value;
+use crate::notify::options::WebhookOptions;
+use crate::sinks::influx::options::InfluxOptions;
+use crate::sinks::mqtt::options::MqttOptions;
+use crate::units::Millis;
+use crate::web::options::WebOptions;
+
+/// How and what to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// From which level on.
+    pub level: LogLevel,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// From which level on events are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Faults only.
+    Error,
+    /// Faults and doubtful events.
+    Warn,
+    /// What changes.
+    Info,
+    /// For finding faults.
+    Debug,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// To the journal where the service was started by systemd, else as text.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// Lines for programs.
+    Json,
+    /// Fields for the systemd journal.
+    Journald,
+}
+
+/// What is said of all edges.
+pub(super) struct Edges {
+    pub(super) mqtt: Option<MqttOptions>,
+    pub(super) influx: Option<InfluxOptions>,
+    pub(super) webhooks: Vec<WebhookOptions>,
+    pub(super) web: Option<WebOptions>,
+    pub(super) log: LogOptions,
+}
+
+/// The bound of a queue of messages or lines.
+const QUEUE: std::ops::RangeInclusive<i64> = 10..=10_000_000;
+
+/// Reads the tables of all edges.
+pub(super) fn read(desk: &mut Desk, root: &mut Table, env: Environment, gateway: &str) -> Edges {
+    let mqtt = root.table(desk, "mqtt").and_then(|table| mqtt::read(desk, table, env, gateway));
+    let influx = root.table(desk, "influx").and_then(|table| influx(desk, table, env));
+    let webhooks = webhook::read(desk, root, env);
+    let web = root.table(desk, "web").and_then(|table| web::read(desk, table, env));
+    let log = root.table(desk, "log");
+    Edges { mqtt, influx, webhooks, web, log: read_log(desk, log) }
+}
+
+fn influx(desk: &mut Desk, mut table: Table, env: Environment) -> Option<InfluxOptions> {
+    let url = table.need(desk, "url", value::text);
+    let org = table.need(desk, "org", value::filled);
+    let bucket = table.need(desk, "bucket", value::filled);
+    let token = table.need(desk, "token", |desk, key, node| secrets::read(desk, key, node, env));
+    let lines = table.may(desk, "batch_lines_max", value::whole(1..=100_000));
+    let wait = table.may(desk, "batch_wait_max", value::duration(10..=600_000));
+    let queued = table.may(desk, "lines_queued_max", value::whole(QUEUE));
+    table.finish(desk);
+    let url = url?;
+    let parts = url::check(desk, &url)?;
+    if !parts.secure && !parts.is_local() {
+        desk.say(Code::ClearToken, url.at, "the token goes over the network in plain text")
+            .label("http:// to another machine")
+            .help("use https:// where the network is not trusted");
+    }
+    Some(InfluxOptions {
+        url: url.value,
+        org: org?.value,
+        bucket: bucket?.value,
+        token: token?.value,
+        batch_lines_max: count(lines, 5_000),
+        batch_wait_max: wait.map_or(Millis(1_000), |wait| wait.value),
+        lines_queued_max: count(queued, 200_000),
+    })
+}
+
+const LEVELS: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+];
+
+const FORMATS: &[(&str, LogFormat)] = &[
+    ("auto", LogFormat::Auto),
+    ("text", LogFormat::Text),
+    ("json", LogFormat::Json),
+    ("journald", LogFormat::Journald),
+];
+
+fn read_log(desk: &mut Desk, table: Option<Table>) -> LogOptions {
+    let mut log = LogOptions { level: LogLevel::Info, format: LogFormat::Auto };
+    let Some(mut table) = table else { return log };
+    log.level = table.may(desk, "level", value::word(LEVELS)).unwrap_or(log.level);
+    log.format = table.may(desk, "format", value::word(FORMATS)).unwrap_or(log.format);
+    table.finish(desk);
+    log
+}
+
+fn count(number: Option<At<i64>>, default: usize) -> usize {
+    number.and_then(|number| usize::try_from(number.value).ok()).unwrap_or(default)
+}

@@ -1,0 +1,128 @@
+//! `[mqtt]`.
+
+use std::path::PathBuf;
+
+use crate::config::complaint::Desk;
+use crate::config::explain::Code;
+use crate::config::node::At;
+use crate::config::plant::{as_table, is_host};
+use crate::config::secrets::{self, Environment};
+use crate::config::table::Table;
+use crate::config::value;
+use crate::sinks::mqtt::options::{MqttOptions, MqttVersion, TlsOptions};
+use crate::units::Millis;
+
+use super::{QUEUE, count, url};
+
+const VERSIONS: &[(&str, MqttVersion)] = &[("5", MqttVersion::V5), ("3.1.1", MqttVersion::V3)];
+/// Between keep-alives; the protocol counts whole seconds up to 65,535.
+const KEEP_ALIVE_MS: std::ops::RangeInclusive<u64> = 5_000..=3_600_000;
+const CLIENT_ID_CHARS_MAX: usize = 128;
+
+pub(super) fn read(
+    desk: &mut Desk,
+    mut table: Table,
+    env: Environment,
+    gateway: &str,
+) -> Option<MqttOptions> {
+    let host = table.need(desk, "host", value::text);
+    let port = table.may(desk, "port", value::whole(1..=65_535));
+    let client_id = table.may(desk, "client_id", value::filled);
+    let root = table.may(desk, "root", value::text);
+    let version = table.may(desk, "version", value::word(VERSIONS));
+    let has_login = table.has("login");
+    let login = table.may(desk, "login", |desk, key, node| {
+        let mut login = as_table(desk, key, node)?;
+        let user = login.need(desk, "user", value::filled);
+        let password = login.need(desk, "password", |desk, key, node| secrets::read(desk, key, node, env));
+        login.finish(desk);
+        Some((user?.value, password?.value))
+    });
+    let tls = table.table(desk, "tls");
+    let keep_alive = table.may(desk, "keep_alive", value::duration(KEEP_ALIVE_MS));
+    let outbox = table.may(desk, "outbox_max", value::whole(QUEUE));
+    let allow_plaintext = table.may(desk, "allow_plaintext", value::flag).unwrap_or(false);
+    table.finish(desk);
+    let host = host?;
+    if !is_host(&host.value) && host.value.parse::<std::net::Ipv6Addr>().is_err() {
+        desk.say(Code::BadAddress, host.at, format!("`{}` is not a host", host.value))
+            .help("write a host name or address; the port has a key of its own");
+    } else if tls.is_none() && !allow_plaintext && !url::is_loopback(&host.value) {
+        desk.say(Code::PlainText, host.at, "MQTT would go over the network in plain text")
+            .label("another machine, and no [mqtt.tls]")
+            .help("add `[mqtt.tls]`, or allow_plaintext = true where the network is trusted");
+    }
+    check_names(desk, root.as_ref(), client_id.as_ref());
+    let secure = tls.is_some();
+    let tls = tls.map(|table| read_tls(desk, table));
+    if has_login && login.is_none() {
+        return None;
+    }
+    let port = port.and_then(|port| u16::try_from(port.value).ok());
+    Some(MqttOptions {
+        host: host.value,
+        port: port.unwrap_or(if secure { 8883 } else { 1883 }),
+        client_id: client_id.map_or_else(|| format!("emberwatch-{gateway}"), |id| id.value),
+        root: root.map_or_else(|| "emberwatch".to_owned(), |root| root.value),
+        version: version.unwrap_or(MqttVersion::V5),
+        login,
+        tls: match tls {
+            Some(tls) => Some(tls?),
+            None => None,
+        },
+        keep_alive: keep_alive.map_or(Millis(30_000), |keep_alive| keep_alive.value),
+        outbox_max: count(outbox, 10_000),
+    })
+}
+
+fn check_names(desk: &mut Desk, root: Option<&At<String>>, client_id: Option<&At<String>>) {
+    if let Some(root) = root {
+        let bad = |c: char| matches!(c, '/' | '+' | '#') || c.is_whitespace() || c.is_control();
+        if root.value.is_empty() || root.value.contains(bad) || root.value.starts_with('$') {
+            desk.say(Code::BadTopic, root.at, "`root` is not a single level of a topic")
+                .help("write one word, for instance \"emberwatch\"");
+        }
+    }
+    if let Some(id) = client_id
+        && (CLIENT_ID_CHARS_MAX < id.value.len() || id.value.contains(|c: char| c.is_control()))
+    {
+        desk.say(Code::BadTopic, id.at, "`client_id` cannot be used")
+            .help(format!("write up to {CLIENT_ID_CHARS_MAX} characters"));
+    }
+}
+
+fn read_tls(desk: &mut Desk, mut table: Table) -> Option<TlsOptions> {
+    let has_ca = table.has("ca_file");
+    let ca = table.may(desk, "ca_file", value::filled);
+    let cert = table.may(desk, "cert_file", value::filled);
+    let key = table.may(desk, "key_file", value::filled);
+    let at = table.at;
+    table.finish(desk);
+    if cert.is_some() != key.is_some() {
+        desk.say(Code::TlsFile, at, "a client certificate and its key belong together")
+            .help("write both cert_file and key_file, or neither");
+        return None;
+    }
+    let ca_file = ca.and_then(|path| pem(desk, &path));
+    let client = match (cert, key) {
+        (Some(cert), Some(key)) => {
+            let (cert, key) = (pem(desk, &cert), pem(desk, &key));
+            Some((cert?, key?))
+        }
+        _ => None,
+    };
+    (has_ca == ca_file.is_some()).then_some(TlsOptions { ca_file, client })
+}
+
+/// The path of a readable PEM file.
+fn pem(desk: &mut Desk, path: &At<String>) -> Option<PathBuf> {
+    let file = secrets::absolute(desk, path)?;
+    let fault = match std::fs::read_to_string(&file) {
+        Ok(text) if text.contains("-----BEGIN ") => return Some(file),
+        Ok(_) => "it is no PEM file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    desk.say(Code::TlsFile, path.at, format!("cannot use `{}`: {fault}", path.value))
+        .help("name a PEM file that the service's user may read");
+    None
+}

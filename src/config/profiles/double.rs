@@ -1,0 +1,35 @@
+//! A profile for tests, with what the built-in ones need not have: a pulse, a command that only echoes.
+
+use super::{ActionView, Arc, DeviceKind, Labels, OutputKind, PointView, Profile, ProfileView, Unit};
+
+/// Points: `level` (degC, 0..100, fast), `position` (states, slow), `coil` (echo of `switch`).
+pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
+    let point = |name: &str, class: &str, unit, range, labels| PointView {
+        name: name.to_owned(),
+        unit,
+        range,
+        fall_per_s_max: None,
+        labels,
+        class: class.to_owned(),
+    };
+    let states = Labels::Enum(vec![(0, "open".to_owned()), (1, "closed".to_owned())]);
+    let action = |name: &str, output, echo: Option<&str>| ActionView {
+        name: name.to_owned(),
+        output,
+        echoes: echo.map(str::to_owned).into_iter().collect(),
+    };
+    ProfileView {
+        id: "double".to_owned(),
+        kind: DeviceKind::Contact,
+        points: vec![
+            point("level", "fast", Unit::Celsius, Some((0.0, 100.0)), Labels::None),
+            point("position", "slow", Unit::None, None, states.clone()),
+            point("coil", "fast", Unit::None, None, states),
+        ],
+        actions: vec![
+            action("switch", OutputKind::Level, Some("coil")),
+            action("kick", OutputKind::Pulse, None),
+        ],
+        profile,
+    }
+}

@@ -1,0 +1,235 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod corpus;
+mod files;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret;
+
+use super::complaint::{Desk, Source};
+use super::*;
+use crate::safety::site::{AlarmSource, SystemFault};
+use crate::units::Millis;
+
+const BASE: &str = include_str!("base.toml");
+
+/// Variables that the tests' configurations may refer to.
+fn env(name: &str) -> Option<String> {
+    match name {
+        "TOKEN" => Some("0123456789abcdef\n".to_owned()),
+        "WHSEC" => Some("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
+        "SHORT" => Some("short".to_owned()),
+        "EMPTY" => Some(" ".to_owned()),
+        _ => None,
+    }
+}
+
+fn load_texts(texts: &[&str]) -> Result<Loaded, Complaints> {
+    let mut desk = Desk::default();
+    for (index, text) in texts.iter().enumerate() {
+        let path = PathBuf::from(format!("{index}.toml"));
+        desk.complaints.sources.push(Source { path, text: (*text).to_owned() });
+    }
+    judge(desk, &env)
+}
+
+/// Everything said of these texts, errors or not.
+fn complaints(texts: &[&str]) -> Complaints {
+    load_texts(texts).map_or_else(|complaints| complaints, |loaded| loaded.warnings)
+}
+
+fn codes(complaints: &Complaints) -> Vec<Code> {
+    complaints.list.iter().map(|complaint| complaint.code).collect()
+}
+
+fn line(complaints: &Complaints, code: Code) -> usize {
+    let complaint = complaints.list.iter().find(|complaint| complaint.code == code).unwrap();
+    complaints.locate(complaint.place.unwrap()).unwrap().1
+}
+
+#[test]
+fn the_base_of_the_corpus_loads_without_a_word() {
+    let loaded = load_texts(&[BASE]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(codes(&loaded.warnings), []);
+}
+
+#[test]
+fn the_shipped_example_loads_without_a_word() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert!(loaded.warnings.list.is_empty(), "{}", loaded.warnings);
+    assert_eq!(loaded.site.sequences.len(), 2);
+    assert_eq!(loaded.site.sequences[0].stages.len(), 3);
+    assert_eq!(loaded.links[0].devices.len(), 6);
+    assert!(loaded.mqtt.is_some() && loaded.web.is_some());
+    assert!(loaded.influx.is_none() && loaded.webhooks.is_empty());
+}
+
+#[test]
+fn every_optional_edge_of_the_example_loads_when_uncommented() {
+    let text = format!(
+        "{BASE}\n[mqtt]\nhost = \"192.0.2.1\"\nallow_plaintext = true\n\
+         login = {{ user = \"u\", password = {{ env = \"TOKEN\" }} }}\n\
+         [influx]\nurl = \"https://db.example.com\"\norg = \"o\"\nbucket = \"b\"\ntoken = {{ env = \"TOKEN\" }}\n\
+         [[webhook]]\nid = \"duty\"\nurl = \"https://a.example.com/x\"\nsecret = {{ env = \"WHSEC\" }}\n\
+         [web]\nlisten = \"0.0.0.0:8080\"\n[[web.operator]]\nname = \"kim\"\ntoken = {{ env = \"TOKEN\" }}\n\
+         [log]\nlevel = \"debug\"\nformat = \"json\"\n"
+    );
+    let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let mqtt = loaded.mqtt.unwrap();
+    assert_eq!(
+        (mqtt.port, mqtt.client_id.as_str(), mqtt.root.as_str()),
+        (1883, "emberwatch-gw-1", "emberwatch")
+    );
+    assert_eq!(loaded.influx.unwrap().batch_lines_max, 5_000);
+    assert_eq!(loaded.webhooks[0].priority_min, crate::safety::site::Priority::High);
+    let token = &loaded.web.unwrap().operators[0].token;
+    assert_eq!(token.expose_secret(), "0123456789abcdef", "trimmed");
+    assert!(!format!("{token:?}").contains("0123456789abcdef"));
+    assert_eq!(loaded.log, LogOptions { level: LogLevel::Debug, format: LogFormat::Json });
+}
+
+#[test]
+fn the_site_is_numbered_as_the_core_expects() {
+    let loaded = load_texts(&[BASE]).unwrap();
+    let site = &loaded.site;
+    let mut next = 0;
+    for (index, device) in site.devices.iter().enumerate() {
+        assert_eq!(device.points.start, next);
+        next = device.points.end;
+        assert!(device.points.clone().all(|point| site.points[point as usize].device.index() == index));
+        let options = &loaded.links[0].devices[index];
+        assert_eq!(options.points.len(), device.points.len());
+    }
+    assert_eq!(next as usize, site.points.len());
+    let fast = site.points.iter().find(|point| point.name == "cell-temp-max").unwrap();
+    let slow = site.points.iter().find(|point| point.name == "cell-temp-1").unwrap();
+    assert_eq!((fast.stale_after, slow.stale_after), (Millis(3_000), Millis(45_000)));
+    assert_eq!(site.devices[0].silent_after, Millis(3_000));
+    assert_eq!(site.devices.iter().map(|device| device.switches).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(site.actions[0].name, "box-1/switch");
+    assert_eq!(loaded.links[0].devices[2].actions, [(crate::safety::site::ActionId(0), "switch".to_owned())]);
+    let crate::safety::rules::RuleKind::Rate(rate) = &site.rules[1].kind else { panic!("a rate") };
+    assert!((rate.steps[2].unwrap().limit - 60.0).abs() < 1e-9, "per second becomes per minute");
+}
+
+#[test]
+fn everything_that_can_fail_has_an_alarm_with_words() {
+    let loaded = load_texts(&[BASE]).unwrap();
+    let alarms = &loaded.site.alarms;
+    let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
+    assert_eq!(names.len(), alarms.len());
+    for name in ["temp", "vote", "vote-blind", "bms-1-silent", "cut-not-armed", "cut-cutting", "cut-failed"] {
+        assert!(names.contains(name), "{name}");
+    }
+    for (fault, name) in SystemFault::TABLE {
+        assert!(alarms.iter().any(|alarm| alarm.source == AlarmSource::System(fault) && alarm.name == name));
+    }
+    assert!(alarms.iter().all(|alarm| {
+        !alarm.message.is_empty() && !alarm.consequence.is_empty() && !alarm.action.is_empty()
+    }));
+}
+
+#[test]
+fn the_fingerprint_changes_with_any_letter_and_with_nothing_else() {
+    let one = load_texts(&[BASE]).unwrap().fingerprint;
+    let same = load_texts(&[BASE]).unwrap().fingerprint;
+    let other = load_texts(&[&BASE.replace("45 degC", "46 degC")]).unwrap().fingerprint;
+    assert_eq!(one.len(), 64);
+    assert_eq!(one, same);
+    assert_ne!(one, other);
+}
+
+#[test]
+fn several_files_are_one_configuration() {
+    let (plant, rules) = BASE.split_at(BASE.find("[[rule]]").unwrap());
+    assert!(load_texts(&[plant, rules]).is_ok());
+    let again = complaints(&[BASE, "[[room]]\nid = \"b1\"\n"]);
+    assert_eq!(codes(&again), [Code::DuplicateId]);
+    let text = again.render(Look::Plain);
+    assert!(text.contains("0.toml:6:6") && text.contains("1.toml:2:6"), "both places are named: {text}");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_in_one_run() {
+    let text = BASE
+        .replacen("unit = 1\n", "unit = 300\n", 1)
+        .replacen("45 degC", "45 V", 1)
+        .replacen("side = \"rising\"", "side = \"raising\"", 1)
+        .replacen("needed = 2", "needed = 5", 1)
+        .replacen("attempts = 2", "atempts = 2", 1)
+        .replacen("hold = \"60s\"", "hold = 60", 1);
+    let found = complaints(&[&text, "x = [1,\n[[room]]\nid = \"B2\"\n"]);
+    let codes: BTreeSet<Code> = codes(&found).into_iter().collect();
+    for code in [
+        Code::OutOfRange,
+        Code::WrongUnit,
+        Code::BadWord,
+        Code::TooFewChannels,
+        Code::UnknownKey,
+        Code::WrongType,
+        Code::Syntax,
+    ] {
+        assert!(codes.contains(&code), "{code}: {found}");
+    }
+}
+
+#[test]
+fn a_slip_in_a_key_is_one_complaint_that_says_what_was_meant() {
+    let found = complaints(&[&BASE.replacen("attempts = 2", "atempts = 2", 1)]);
+    assert_eq!(codes(&found), [Code::UnknownKey]);
+    assert_eq!(found.list[0].help, "did you mean `attempts`?");
+}
+
+#[test]
+fn a_complaint_shows_file_line_text_and_help() {
+    let found = complaints(&[&BASE.replacen("limit = \"55 degC\"", "limit = \"40 degC\"", 1)]);
+    let expected = include_str!("order.txt");
+    assert_eq!(found.render(Look::Plain).trim_end(), expected.trim_end());
+    assert!(found.render(Look::Styled).contains('\u{1b}'));
+}
+
+#[test]
+fn programs_get_one_object_a_line() {
+    let found = complaints(&[&BASE.replacen("room = \"b1\"", "room = \"b7\"", 1)]);
+    let json = found.render_json();
+    let object: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(object["code"], "EW0202");
+    assert_eq!(object["severity"], "error");
+    assert_eq!(
+        (&object["file"], &object["line"], &object["column"]),
+        (&"0.toml".into(), &9.into(), &8.into())
+    );
+}
+
+#[test]
+fn a_secret_in_plain_text_is_refused_and_not_shown() {
+    let text = format!(
+        "{BASE}\n[influx]\nurl = \"https://x.example\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"hush-hush\"\n"
+    );
+    let found = complaints(&[&text]);
+    assert_eq!(codes(&found), [Code::PlainSecret]);
+    for shown in [found.render(Look::Plain), found.render_json(), format!("{found:?}")] {
+        assert!(!shown.contains("hush-hush"), "{shown}");
+    }
+}
+
+#[test]
+fn every_code_is_explained() {
+    for code in Code::ALL {
+        let text = explain(&code.to_string().to_lowercase()).unwrap();
+        assert!(text.contains(code.title()) && 40 < code.paragraph().len(), "{code}");
+    }
+    assert_eq!(explain("EW9999"), None);
+}
+
+#[test]
+fn every_code_is_reached_by_a_case() {
+    let mut reached: BTreeSet<Code> = corpus::reached();
+    reached.extend(files::reached());
+    let unreached: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
+    assert!(unreached.is_empty(), "{unreached:?}");
+}

@@ -178,10 +178,7 @@ impl Actor<'_> {
             Move::ReadBack { stage, attempt } => self.read_back(stage, attempt, self.scene.now.uptime),
             Move::Verified { stage } => self.verified(stage),
             Move::Missed { stage, attempt, fault } => self.missed(stage, attempt, fault),
-            Move::Hold { stage } => {
-                self.step(Step::Held { stage });
-                self.say(SequenceEvent::Held(stage));
-            }
+            Move::Hold { stage } => self.hold(stage),
         }
     }
 
@@ -247,6 +244,14 @@ impl Actor<'_> {
 
     /// A stage has come to its end: what follows (R9). A failed stage never ends a run in silence.
     fn conclude(&mut self, stage: u8, effective: bool) {
+        if self.is_aborting() || (!effective && self.spec.stages[usize::from(stage)].on_fail == OnFail::Hold) {
+            return self.hold(stage);
+        }
+        self.go_on_after(stage, effective);
+    }
+
+    /// Stops at a stage: for good if a person has asked for that meanwhile, else until one decides.
+    fn hold(&mut self, stage: u8) {
         let aborting = match &self.track.state.phase {
             Phase::Run(run) => run.aborting.clone(),
             Phase::Idle => None,
@@ -255,11 +260,8 @@ impl Actor<'_> {
             self.step(Step::Aborted { by: by.clone() });
             return self.say(SequenceEvent::Aborted { by });
         }
-        if !effective && self.spec.stages[usize::from(stage)].on_fail == OnFail::Hold {
-            self.step(Step::Held { stage });
-            return self.say(SequenceEvent::Held(stage));
-        }
-        self.go_on_after(stage, effective);
+        self.step(Step::Held { stage });
+        self.say(SequenceEvent::Held(stage));
     }
 
     /// The stage that follows, or the end of the run.

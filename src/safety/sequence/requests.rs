@@ -135,6 +135,8 @@ impl Actor<'_> {
         self.track.state.mode != Mode::Disabled
             && match &self.track.state.phase {
                 Phase::Idle => true,
+                // A real run of a sequence that is no longer armed would write nothing and count it as done.
+                Phase::Run(run) if !run.shadow && self.track.state.mode != Mode::Armed => false,
                 Phase::Run(run) => matches!(run.step, Step::Held { .. } | Step::Countdown { .. }),
             }
     }

@@ -55,6 +55,11 @@ fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now
         from,
         until: now.plus(REREAD_WAIT),
     };
+    let mut stages = run.stages.clone();
+    if let Step::Waiting { stage, attempt: 0, .. } = run.step {
+        // It was never commanded: whoever goes on, goes on with it and not after it (S11).
+        stages[usize::from(stage)] = StageState::Pending;
+    }
     let step = match run.step.clone() {
         // Uptime of another boot says nothing: the countdown is had again, in full.
         Step::Countdown { until } => reread(0, 0, if same_boot { until } else { now.plus(spec.countdown) }),
@@ -64,7 +69,7 @@ fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now
         | Step::Verifying { stage, attempt, .. } => reread(stage, attempt, now),
         over @ (Step::Held { .. } | Step::Done | Step::Failed | Step::Aborted { .. }) => over,
     };
-    Phase::Run(Run { step, ..run })
+    Phase::Run(Run { step, stages, ..run })
 }
 
 impl Run {

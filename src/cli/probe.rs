@@ -1,0 +1,134 @@
+//! `emberwatch probe`: one device, read once, as a table.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::check::load_or_complain;
+use crate::cli::{Exit, config_paths, edge_runtime, print, say};
+use crate::field::options::{DeviceOptions, LinkOptions};
+use crate::field::probe::{self, ProbeRow};
+
+/// Arguments of `probe`.
+#[derive(clap::Args)]
+pub(crate) struct ProbeArgs {
+    /// A device of the configuration, by its id.
+    device: String,
+    /// A file, or a directory of `*.toml` files; may be given more than once.
+    #[arg(short, long, value_name = "PATH")]
+    config: Vec<PathBuf>,
+    /// Print rows as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads a device once. Ends with 1 when a value is missing or outside its range.
+pub(crate) fn probe(args: &ProbeArgs) -> Exit {
+    let Some(loaded) = load_or_complain(&config_paths(&args.config)) else { return Exit::Config };
+    let Some((link, device)) = find(&loaded.links, &args.device) else {
+        let names: Vec<&str> =
+            loaded.links.iter().flat_map(|link| &link.devices).map(|device| device.name.as_str()).collect();
+        say(&format!("emberwatch probe: no device `{}`; there are: {}", args.device, names.join(", ")));
+        return Exit::Usage;
+    };
+    let runtime = match edge_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("emberwatch probe: cannot start: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let timeout = Duration::from_millis(link.timeout.0);
+    let rows = runtime.block_on(probe::read(&link.address, device.unit, &device.profile, timeout));
+    say(&format!(
+        "{} · unit {} at {} · profile {} ({})",
+        device.name, device.unit, link.address, device.profile.id, device.profile.source
+    ));
+    if args.json {
+        rows.iter().for_each(|row| print(&json(row)));
+    } else {
+        table(&rows).iter().for_each(|line| print(line));
+    }
+    verdict(&rows)
+}
+
+fn find<'a>(links: &'a [LinkOptions], name: &str) -> Option<(&'a LinkOptions, &'a DeviceOptions)> {
+    links.iter().find_map(|link| Some((link, link.devices.iter().find(|device| device.name == name)?)))
+}
+
+/// The rows as text, columns aligned.
+fn table(rows: &[ProbeRow]) -> Vec<String> {
+    let cells: Vec<[String; 7]> = std::iter::once(
+        ["point", "table", "address", "raw", "value", "unit", "verdict"].map(str::to_owned),
+    )
+    .chain(rows.iter().map(|row| {
+        [
+            row.point.clone(),
+            row.table.word().to_owned(),
+            row.address.to_string(),
+            words(&row.words),
+            value(row),
+            row.unit.symbol().to_owned(),
+            row.verdict(),
+        ]
+    }))
+    .collect();
+    let mut widths = [0; 7];
+    for row in &cells {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    cells
+        .iter()
+        .map(|row| {
+            let padded = row.iter().zip(widths).map(|(cell, width)| {
+                let fill = width - cell.chars().count();
+                format!("{cell}{}", " ".repeat(fill))
+            });
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+fn words(words: &[u16]) -> String {
+    if words.is_empty() {
+        return "–".to_owned();
+    }
+    words.iter().map(|word| format!("{word:04x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn value(row: &ProbeRow) -> String {
+    match (&row.result, &row.label) {
+        (Ok(value), Some(label)) => format!("{value} ({label})"),
+        (Ok(value), None) => value.to_string(),
+        (Err(_), _) => "–".to_owned(),
+    }
+}
+
+fn json(row: &ProbeRow) -> String {
+    serde_json::json!({
+        "point": row.point,
+        "table": row.table.word(),
+        "address": row.address,
+        "raw": row.words,
+        "value": row.result.ok().map(crate::units::Value::get),
+        "label": row.label,
+        "unit": row.unit.ucum(),
+        "verdict": row.verdict(),
+    })
+    .to_string()
+}
+
+fn verdict(rows: &[ProbeRow]) -> Exit {
+    let answered = rows.iter().any(|row| row.result.is_ok() || row.answered());
+    let good = rows.iter().filter(|row| row.is_good()).count();
+    say(&format!("{good} of {} points good", rows.len()));
+    match (answered, good == rows.len()) {
+        (false, _) => {
+            say("no answer: check the address, the unit identifier, and that nothing else holds the only connection");
+            Exit::Unavailable
+        }
+        (true, true) => Exit::Ok,
+        (true, false) => Exit::No,
+    }
+}

@@ -1,0 +1,204 @@
+//! Puts the house together: opens the journal, starts the safety loop, then everything that may fail.
+//!
+//! ```text
+//! field ──inputs──► safety loop ──facts──► journal, MQTT, InfluxDB, webhooks, page, log
+//!   ▲                    │ orders
+//!   └──── dispatch ◄─────┘   (intent durable first, 200 ms at most)
+//! ```
+
+mod dispatch;
+mod log;
+mod safety_loop;
+mod supervise;
+mod watchdog;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::Loaded;
+use crate::exchange::{Hearing, INPUTS_QUEUED_MAX, Inbox, PUBLICATIONS_QUEUED_MAX, Publication};
+use crate::field::Field;
+use crate::notify::webhook;
+use crate::safety::Safety;
+use crate::safety::site::Site;
+use crate::sinks::{influx, mqtt};
+use crate::store::journal::{Journal, OpenFault};
+use crate::units::Millis;
+use crate::web;
+use crate::wire;
+
+use safety_loop::{ORDERS_QUEUED_MAX, SafetyLoop};
+use watchdog::Watchdog;
+
+/// How long the edges get to say goodbye. With the rest of a stop it stays under two seconds.
+const GOODBYE: Duration = Duration::from_millis(1200);
+
+/// Polling may stand still at least this long before the watchdog goes hungry.
+const PATIENCE_MIN: Millis = Millis::from_secs(5);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// Another instance has the state directory.
+    #[error("another emberwatch runs with the state directory {0}: stop it, or give this one its own `state_dir`")]
+    Busy(String),
+    /// The page's address cannot be had.
+    #[error("cannot listen on {address}: {error}; choose another `listen` under [web]")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The running daemon.
+pub struct Daemon {
+    /// The plant.
+    pub site: Arc<Site>,
+    /// Where inputs go in.
+    pub inbox: Inbox,
+    /// Where the page is, if there is one.
+    pub web: Option<SocketAddr>,
+    facts: broadcast::Sender<Arc<Publication>>,
+    journal: Arc<Journal>,
+    safety: JoinHandle<()>,
+    edges: tokio::task::JoinSet<()>,
+    field: Field,
+    stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Starts everything. The safety loop runs before any sink does, and none of them can stop it.
+    pub async fn start(loaded: Loaded, banner: Option<String>) -> Result<Self, StartFault> {
+        let now = clock::now();
+        let boot = boot_name(now.uptime.0);
+        let stop = CancellationToken::new();
+        let (inbox, inputs) = mpsc::channel(INPUTS_QUEUED_MAX);
+        let (facts, _) = broadcast::channel(PUBLICATIONS_QUEUED_MAX);
+        let (orders, ordered) = mpsc::channel(ORDERS_QUEUED_MAX);
+        let site = Arc::clone(&loaded.site);
+
+        let listener = match &loaded.web {
+            Some(options) => Some(
+                TcpListener::bind(options.listen)
+                    .await
+                    .map_err(|error| StartFault::Listen { address: options.listen, error })?,
+            ),
+            None => None,
+        };
+        let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
+        let patience = patience(&site);
+        let field = Field::spawn(loaded.links.clone(), inbox.clone(), stop.child_token());
+        let polls = field.poll_counter();
+        let safety = SafetyLoop {
+            safety: Safety::new(Arc::clone(&site), &memory, now),
+            inbox: inputs,
+            facts: facts.clone(),
+            orders,
+            journal: Arc::clone(&journal),
+            watchdog: Watchdog::new(polls, patience, now.uptime),
+            stop: stop.child_token(),
+        };
+        let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let mut edges = tokio::task::JoinSet::new();
+        let ears = Ears { facts: &facts, site: &site, inbox: &inbox, boot: &boot, stop: &stop };
+        edges.spawn(dispatch::dispatch(ordered, field.clone(), Arc::clone(&journal)));
+        edges.spawn(log::log(Arc::clone(&site), facts.subscribe(), stop.child_token()));
+        ears.spawn_sinks(&loaded, &mut edges);
+        ears.spawn_web(&loaded, listener, banner, &mut edges);
+        // Last: everyone hears the first word of the loop.
+        let safety = safety.spawn()?;
+        Ok(Self { site, inbox, web, facts, journal, safety, edges, field, stop })
+    }
+
+    /// Hears every fact from now on.
+    #[must_use]
+    pub fn hearing(&self) -> Hearing {
+        self.facts.subscribe()
+    }
+
+    /// The field, for its statistics.
+    #[must_use]
+    pub fn field(&self) -> &Field {
+        &self.field
+    }
+
+    /// Whether the safety loop has ended though nobody stopped it: the process must not go on.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.safety.is_finished() && !self.stop.is_cancelled()
+    }
+
+    /// Stops everything within two seconds. No coil is written: outputs stay as they are.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        let goodbye = async { while self.edges.join_next().await.is_some() {} };
+        if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::warn!(still_running = self.edges.len(), "some edges did not end in time");
+            self.edges.abort_all();
+        }
+        let (safety, journal) = (self.safety, self.journal);
+        let _ = tokio::task::spawn_blocking(move || {
+            let _ = safety.join();
+            journal.close();
+        })
+        .await;
+    }
+}
+
+/// What every edge needs to hear and to speak.
+struct Ears<'a> {
+    facts: &'a broadcast::Sender<Arc<Publication>>,
+    site: &'a Arc<Site>,
+    inbox: &'a Inbox,
+    boot: &'a str,
+    stop: &'a CancellationToken,
+}
+
+fn open_journal(
+    loaded: &Loaded,
+    site: &Arc<Site>,
+    inbox: &Inbox,
+) -> Result<(Arc<Journal>, crate::safety::memory::Memory), StartFault> {
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    match Journal::open(&loaded.state_dir, boot_id.trim(), site, inbox.clone()) {
+        Ok((journal, recovered)) => {
+            tracing::info!(
+                records = recovered.records,
+                damaged = recovered.damaged,
+                clean = recovered.last_stop_clean,
+                "journal read back"
+            );
+            Ok((Arc::new(journal), recovered.memory))
+        }
+        Err(OpenFault::Locked { .. }) => Err(StartFault::Busy(loaded.state_dir.display().to_string())),
+        Err(fault) => {
+            // The room is watched all the same; the alarm stands for as long as that is so.
+            tracing::error!(%fault, dir = %loaded.state_dir.display(), "no journal");
+            Ok((Arc::new(Journal::without_disk(inbox.clone())), crate::safety::memory::Memory::default()))
+        }
+    }
+}
+
+/// How long polling may stand still: three of the shortest period.
+fn patience(site: &Site) -> Millis {
+    let shortest = site.points.iter().map(|point| point.period).min().unwrap_or(PATIENCE_MIN);
+    shortest.times(3).max(PATIENCE_MIN)
+}
+
+/// A name for this start of the process: unique, short, and readable in a topic.
+fn boot_name(uptime_ms: u64) -> String {
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    format!("{}-{:x}", boot_id.get(..8).unwrap_or("0"), uptime_ms)
+}

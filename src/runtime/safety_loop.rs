@@ -1,0 +1,102 @@
+//! The loop that everything serves: gather, scan, perform. It runs on a thread of its own and waits for
+//! nothing but its next input: no disk, broker, server or page can hold it up.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::exchange::Publication;
+use crate::runtime::watchdog::Watchdog;
+use crate::safety::fact::{Fact, Input, Order, Output};
+use crate::safety::{Safety, TICK};
+use crate::store::journal::Journal;
+use crate::units::{Millis, Uptime};
+
+/// The most batches judged in one scan, so that a flood of samples cannot delay an order for long.
+const BATCHES_PER_SCAN_MAX: usize = 256;
+
+/// Orders that may wait for their intent to be made durable. There are never more than there are sequences.
+pub(super) const ORDERS_QUEUED_MAX: usize = 256;
+
+/// When nothing is said for this long, an empty publication shows that the loop lives.
+const BEAT: Millis = Millis::from_secs(1);
+
+/// All that the loop needs.
+pub(super) struct SafetyLoop {
+    pub(super) safety: Safety,
+    pub(super) inbox: mpsc::Receiver<Vec<Input>>,
+    pub(super) facts: broadcast::Sender<Arc<Publication>>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) watchdog: Watchdog,
+    pub(super) stop: CancellationToken,
+}
+
+impl SafetyLoop {
+    /// Starts the loop on its own thread. The thread ends with the stop token; if it ends otherwise, the
+    /// core has broken an invariant of its own and the process must not go on.
+    pub(super) fn spawn(self) -> std::io::Result<JoinHandle<()>> {
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        std::thread::Builder::new().name("safety".into()).spawn(move || self.run(&timer))
+    }
+
+    fn run(mut self, timer: &tokio::runtime::Runtime) {
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        let (mut number, mut last_said) = (0, Uptime(0));
+        while !self.stop.is_cancelled() {
+            inputs.clear();
+            timer.block_on(gather(&mut self.inbox, &self.stop, &mut inputs));
+            let now = clock::now();
+            self.safety.scan(now, &inputs, &mut outputs);
+            let mut facts = Vec::with_capacity(outputs.len());
+            for output in outputs.drain(..) {
+                match output {
+                    Output::Order(order) => self.hand_over(order),
+                    Output::Fact(fact) => facts.push(fact),
+                }
+            }
+            if !facts.is_empty() || BEAT <= now.uptime.since(last_said) {
+                number += 1;
+                last_said = now.uptime;
+                self.publish(Publication { number, now, facts });
+            }
+            self.watchdog.feed(now.uptime);
+        }
+    }
+
+    /// Orders go first and never wait. An order that could not be queued gets no answer: the core reads back
+    /// and tries again or goes on, as for any other order of unknown outcome.
+    fn hand_over(&self, order: Order) {
+        if let Err(refused) = self.orders.try_send(order) {
+            tracing::error!(order = ?refused.into_inner().id, "order queue is full or closed");
+        }
+    }
+
+    fn publish(&self, publication: Publication) {
+        let publication = Arc::new(publication);
+        if publication.facts.iter().any(|fact| !matches!(fact, Fact::Reading { .. })) {
+            self.journal.note(&publication);
+        }
+        // Nobody listening is no fault: every sink may be off.
+        let _ = self.facts.send(publication);
+    }
+}
+
+/// Waits for inputs until the next tick, then takes all that are there.
+async fn gather(inbox: &mut mpsc::Receiver<Vec<Input>>, stop: &CancellationToken, inputs: &mut Vec<Input>) {
+    let tick = std::time::Duration::from_millis(TICK.0);
+    tokio::select! {
+        batch = inbox.recv() => inputs.extend(batch.unwrap_or_default()),
+        () = tokio::time::sleep(tick) => {}
+        () = stop.cancelled() => {}
+    }
+    for _ in 1..BATCHES_PER_SCAN_MAX {
+        match inbox.try_recv() {
+            Ok(batch) => inputs.extend(batch),
+            Err(_) => break,
+        }
+    }
+}

@@ -41,7 +41,7 @@ export const resetAlarm = (id) => ask(`alarms/${encodeURIComponent(id)}/reset`, 
 export function abort(id) {
   const sequence = page.state?.sequences[id];
   const about = Number.isInteger(sequence?.run) ? { run: sequence.run } : {};
-  return ask(`sequences/${encodeURIComponent(id)}/abort`, about, "ABORTED: nothing more will be switched");
+  return ask(`sequences/${encodeURIComponent(id)}/abort`, about, "ABORT accepted: this run is stopped");
 }
 
 export async function arm(id, title) {

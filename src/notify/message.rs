@@ -154,6 +154,7 @@ impl Maker {
                 Fact::Reading { .. }
                 | Fact::Finding(_)
                 | Fact::Level(_)
+                | Fact::LoneVote { .. }
                 | Fact::Gap { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => None,
@@ -196,7 +197,11 @@ impl Maker {
         let (value, limit) = quantities(&self.site, &change.now.evidence);
         let by = match &change.event {
             AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(&**by),
-            AlarmEvent::Raised | AlarmEvent::Escalated | AlarmEvent::Returned | AlarmEvent::Cleared => None,
+            AlarmEvent::Raised
+            | AlarmEvent::Escalated
+            | AlarmEvent::Returned
+            | AlarmEvent::Cleared
+            | AlarmEvent::Restored => None,
         };
         let about = About::Alarm(AlarmData {
             id: &alarm.name,
@@ -322,6 +327,7 @@ fn told(event: &SequenceEvent) -> (&'static str, &'static str, Option<u8>, Optio
         Happened::StageConfirmed(stage) => ("sequence.step", "stage-confirmed", Some(*stage), None),
         Happened::StageVerified(stage) => ("sequence.step", "stage-verified", Some(*stage), None),
         Happened::StageRetried(stage) => ("sequence.step", "stage-retried", Some(*stage), None),
+        Happened::StageSkipped(stage) => ("sequence.step", "stage-skipped", Some(*stage), None),
         Happened::StageFailed(stage, _) => ("sequence.step", "stage-failed", Some(*stage), None),
         Happened::Held(stage) => ("sequence.held", "held", Some(*stage), None),
         Happened::Done => ("sequence.done", "done", None, None),

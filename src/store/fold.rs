@@ -62,6 +62,7 @@ impl Fold {
             Fact::Reading { .. }
             | Fact::Finding(_)
             | Fact::Level(_)
+            | Fact::LoneVote { .. }
             | Fact::Gap { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}

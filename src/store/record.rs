@@ -152,6 +152,7 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
         Fact::Level(_)
         | Fact::Alarm(_)
         | Fact::Sequence(_)
+        | Fact::LoneVote { .. }
         | Fact::Notice(_)
         | Fact::Gap { .. }
         | Fact::Followed { .. }
@@ -175,12 +176,16 @@ impl Body {
                     AlarmEvent::Raised
                     | AlarmEvent::Escalated
                     | AlarmEvent::Returned
-                    | AlarmEvent::Cleared => None,
+                    | AlarmEvent::Cleared
+                    | AlarmEvent::Restored => None,
                 },
                 now: AlarmWire::of(site, &change.now),
             },
             Fact::Sequence(change) => sequence_of(site, change),
             Fact::Notice(notice) => notice_of(site, notice),
+            Fact::LoneVote { rule, channel } => {
+                Self::LoneVote { rule: names::of_rule(site, *rule), channel: names::of_rule(site, *channel) }
+            }
             Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
             Fact::Followed { by, request } => {
                 Self::Followed { by: by.to_string(), request: request_of(site, request) }

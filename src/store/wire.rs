@@ -205,6 +205,7 @@ pub struct RunWire {
     pub shadow: bool,
     pub step: StepWire,
     pub stages: Vec<StageWire>,
+    pub aborting: Option<String>,
 }
 
 /// What started a run.
@@ -222,8 +223,8 @@ pub enum CauseWire {
 #[expect(missing_docs, reason = "each variant and field is the one of the core's Step")]
 pub enum StepWire {
     Countdown { until: u64 },
-    Rereading { stage: u8, until: u64 },
-    Waiting { stage: u8, from: u64, until: u64 },
+    Rereading { stage: u8, attempt: u8, from: u64, until: u64 },
+    Waiting { stage: u8, attempt: u8, from: u64, until: u64 },
     Ordered { stage: u8, order: u64, attempt: u8, answer_by: u64 },
     Verifying { stage: u8, attempt: u8, after: u64, until: u64 },
     Held { stage: u8 },
@@ -242,6 +243,7 @@ pub enum StageWire {
     Ordered,
     Confirmed,
     Verified,
+    Skipped,
     Failed(StageFaultWire),
 }
 
@@ -304,6 +306,7 @@ impl RunWire {
             shadow: core.shadow,
             step: StepWire::of(&core.step),
             stages: core.stages.iter().map(|stage| StageWire::of(site, *stage)).collect(),
+            aborting: core.aborting.as_ref().map(ToString::to_string),
         }
     }
 
@@ -319,6 +322,7 @@ impl RunWire {
             shadow: self.shadow,
             step: self.step.to(),
             stages: self.stages.iter().map(|stage| stage.to(site)).collect(),
+            aborting: self.aborting.as_deref().map(Operator::from),
         }
     }
 }
@@ -327,8 +331,12 @@ impl StepWire {
     fn of(core: &Step) -> Self {
         match *core {
             Step::Countdown { until } => Self::Countdown { until: until.0 },
-            Step::Rereading { stage, until } => Self::Rereading { stage, until: until.0 },
-            Step::Waiting { stage, from, until } => Self::Waiting { stage, from: from.0, until: until.0 },
+            Step::Rereading { stage, attempt, from, until } => {
+                Self::Rereading { stage, attempt, from: from.0, until: until.0 }
+            }
+            Step::Waiting { stage, attempt, from, until } => {
+                Self::Waiting { stage, attempt, from: from.0, until: until.0 }
+            }
             Step::Ordered { stage, order, attempt, answer_by } => {
                 Self::Ordered { stage, order: order.0, attempt, answer_by: answer_by.0 }
             }
@@ -345,9 +353,11 @@ impl StepWire {
     pub(super) fn to(&self) -> Step {
         match *self {
             Self::Countdown { until } => Step::Countdown { until: Uptime(until) },
-            Self::Rereading { stage, until } => Step::Rereading { stage, until: Uptime(until) },
-            Self::Waiting { stage, from, until } => {
-                Step::Waiting { stage, from: Uptime(from), until: Uptime(until) }
+            Self::Rereading { stage, attempt, from, until } => {
+                Step::Rereading { stage, attempt, from: Uptime(from), until: Uptime(until) }
+            }
+            Self::Waiting { stage, attempt, from, until } => {
+                Step::Waiting { stage, attempt, from: Uptime(from), until: Uptime(until) }
             }
             Self::Ordered { stage, order, attempt, answer_by } => {
                 Step::Ordered { stage, order: OrderId(order), attempt, answer_by: Uptime(answer_by) }

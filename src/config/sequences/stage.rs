@@ -6,11 +6,14 @@ use crate::config::node::At;
 use crate::config::plant::Plant;
 use crate::config::table::Table;
 use crate::config::value;
-use crate::safety::sequence::spec::{ATTEMPTS_MAX, Expect, OnFail, Stage};
+use crate::safety::sequence::spec::{ATTEMPTS_MAX, Expect, OnFail, Stage, StageWhen};
 use crate::safety::site::{Action, ActionId, DeviceId, OutputKind};
 use crate::units::Millis;
 
 use super::expect;
+
+const WHEN: &[(&str, StageWhen)] =
+    &[("always", StageWhen::Always), ("after_failure", StageWhen::AfterFailure)];
 
 const ON_FAIL: &[(&str, OnFail)] = &[("next", OnFail::Next), ("hold", OnFail::Hold)];
 
@@ -27,6 +30,7 @@ const VERIFY_POLLS_MIN: u64 = 2;
 pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant) -> Option<Stage> {
     let name = table.need(desk, "name", value::filled);
     let action = table.need(desk, "action", value::text);
+    let when = table.need(desk, "when", value::word(WHEN));
     let permissives = table.need(desk, "permissives", value::list(|d, k, n| expect::read(d, k, n, plant)));
     let age = table.need(desk, "permissive_age_max", value::duration(1..=3_600_000));
     let permissive_wait = table.need(desk, "permissive_wait", value::duration(WAIT_MS));
@@ -58,6 +62,7 @@ pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant) -> Opti
     Some(Stage {
         name: name?.value,
         action: enter(plant, action?.value, found?),
+        when: when?,
         permissives: expects(permissives?),
         permissive_age_max: age?.value,
         permissive_wait: permissive_wait?.value,

@@ -49,6 +49,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             Fact::Sequence(change) => lines.events.extend(sequence_line(site, change, publication.now)),
             Fact::Finding(_)
             | Fact::Level(_)
+            | Fact::LoneVote { .. }
             | Fact::Notice(_)
             | Fact::Gap { .. }
             | Fact::Followed { .. }
@@ -296,6 +297,7 @@ fn told(site: &Site, event: &SequenceEvent) -> (&'static str, Option<u8>, String
         Happened::StageConfirmed(stage) => ("stage-confirmed", Some(*stage), nothing),
         Happened::StageVerified(stage) => ("stage-verified", Some(*stage), nothing),
         Happened::StageRetried(stage) => ("stage-retried", Some(*stage), nothing),
+        Happened::StageSkipped(stage) => ("stage-skipped", Some(*stage), nothing),
         Happened::StageFailed(stage, why) => {
             let why = match why {
                 StageFault::Permissive(id) => format!("permissive {} did not hold", point(id)),

@@ -1,0 +1,394 @@
+//! Hears the facts at once, keeps the board, and writes documents into the outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::counters::MqttCounters;
+use super::fault::FaultLine;
+use super::outbox::{Message, Urgency};
+use super::topics::{Topic, Topics};
+use crate::clock;
+use crate::exchange::{Hearing, Inbox, Publication};
+use crate::safety::alarm::AlarmState;
+use crate::safety::reading::Reading;
+use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, SystemFault, ZoneId};
+use crate::units::{Millis, Now, Uptime};
+use crate::wire::payload::gateway::{self, GatewayState, Pulse};
+use crate::wire::payload::{
+    DataWriter, alarm, device_meta, device_state, room_summary, sequence, zone_level,
+};
+use crate::wire::{Board, Envelope};
+
+/// How often the heartbeat goes out, and for how long the broker keeps it.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+const HEARTBEAT_EXPIRY: Millis = Millis::from_secs(15);
+
+/// The loop is silent when nothing was heard for this long: no heartbeat then.
+const LOOP_SILENT_AFTER: Millis = Millis::from_secs(6);
+
+/// Every so many heartbeats, summaries and runs under way are said again.
+const RENEW_EVERY: u32 = 2;
+
+/// How long the broker keeps a summary, in seconds.
+const SUMMARY_EXPIRY_S: u32 = 30;
+
+/// A reading is worthless after so many of its periods.
+const DATA_EXPIRY_PERIODS: u64 = 3;
+
+pub(super) struct Hear {
+    board: Board,
+    topics: Topics,
+    writer: DataWriter,
+    buffer: String,
+    shared: Arc<Shared>,
+    overload: FaultLine,
+    missed: bool,
+    heard: Option<Uptime>,
+    beats: u32,
+    told: Option<(GatewayState, Vec<String>)>,
+}
+
+impl Hear {
+    pub(super) fn new(board: Board, topics: Topics, shared: Arc<Shared>, inbox: Inbox) -> Self {
+        let writer = DataWriter::new(board.site());
+        let overload = FaultLine::new(inbox, SystemFault::Overload);
+        Self {
+            board,
+            topics,
+            writer,
+            buffer: String::new(),
+            shared,
+            overload,
+            missed: false,
+            heard: None,
+            beats: 0,
+            told: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut hearing: Hearing, stop: CancellationToken) {
+        self.everything();
+        let mut beat = interval(HEARTBEAT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                heard = hearing.recv() => match heard {
+                    Ok(publication) => self.take(&publication),
+                    Err(RecvError::Lagged(count)) => self.lagged(count),
+                    Err(RecvError::Closed) => {
+                        // Nobody speaks any more: without a stop that is a crash, and the will says so.
+                        stop.cancelled().await;
+                        break;
+                    }
+                },
+                _ = beat.tick() => self.beat(),
+            }
+            self.shared.filled.notify_one();
+        }
+        self.say_status(GatewayState::Stopping);
+        self.shared.filled.notify_one();
+    }
+
+    /// All there is to say before anything is heard.
+    fn everything(&mut self) {
+        let site = Arc::clone(self.board.site());
+        self.say_status(GatewayState::Starting);
+        let info = gateway::info(&self.board.envelope());
+        self.state(&self.topics.info, &info, Urgency::Later, None);
+        for device in (0..site.devices.len()).map(DeviceId::at) {
+            let meta = device_meta(&self.board.envelope(), device);
+            self.state(&self.topics.device_meta[device.index()], &meta, Urgency::Later, None);
+            self.say_device(device);
+        }
+        (0..site.zones.len()).for_each(|index| self.say_zone(ZoneId::at(index)));
+        (0..site.sequences.len()).for_each(|index| self.say_sequence(SequenceId::at(index)));
+        // An alarm may have returned while this gateway was down: what the broker kept of it must go.
+        for topic in &self.topics.alarm {
+            self.shared.outbox().gone(topic);
+        }
+    }
+
+    fn take(&mut self, publication: &Publication) {
+        self.heard = Some(clock::uptime());
+        self.board.apply(publication);
+        self.say_data();
+        let changes = self.board.changes();
+        let site = self.board.site();
+        let mut rooms: BTreeSet<RoomId> = changes.zones.iter().map(|zone| site[*zone].room).collect();
+        rooms.extend(changes.alarms.iter().map(|alarm| site[*alarm].room));
+        rooms.extend(changes.sequences.iter().map(|it| site[site[*it].zone].room));
+        rooms.extend(changes.devices.iter().map(|it| site[site[*it].zone].room));
+        changes.alarms.iter().for_each(|it| self.say_alarm(*it));
+        changes.sequences.iter().for_each(|it| self.say_sequence(*it));
+        changes.zones.iter().for_each(|it| self.say_zone(*it));
+        changes.devices.iter().for_each(|it| self.say_device(*it));
+        self.say_events();
+        for room in rooms {
+            self.say_summary(room);
+        }
+        self.renew_status();
+    }
+
+    fn lagged(&mut self, count: u64) {
+        MqttCounters::add(&self.shared.counters.missed, count);
+        tracing::warn!(count, "MQTT sink missed publications");
+        self.missed = true;
+        self.overload.set(true);
+    }
+
+    fn beat(&mut self) {
+        if !std::mem::take(&mut self.missed) {
+            self.overload.set(false);
+        }
+        self.overload.flush();
+        self.renew_status();
+        let now = clock::now();
+        let Some(silent) = self.loop_silent(now).filter(|silent| *silent < LOOP_SILENT_AFTER) else { return };
+        self.heartbeat(now, silent);
+        self.beats += 1;
+        if self.beats.is_multiple_of(RENEW_EVERY) {
+            (0..self.board.site().rooms.len()).for_each(|index| self.say_summary(RoomId::at(index)));
+            let runs: Vec<SequenceId> = self.board.runs_under_way().collect();
+            for run in runs {
+                self.say_sequence(run);
+            }
+        }
+    }
+
+    fn loop_silent(&self, now: Now) -> Option<Millis> {
+        self.heard.map(|at| now.uptime.since(at))
+    }
+
+    fn heartbeat(&self, now: Now, silent: Millis) {
+        let pulse = Pulse {
+            loop_silent_ms: silent.0,
+            level: self.board.level(),
+            priority: self.board.standing().filter_map(|(_, record)| record.priority).max(),
+            alarms: self.board.standing().count(),
+            runs: self.board.runs_under_way().count(),
+        };
+        let envelope = Envelope { now, ..self.board.envelope() };
+        let payload = bytes(&gateway::heartbeat(&envelope, pulse));
+        self.once(&self.topics.heartbeat, payload, now.uptime.plus(HEARTBEAT_EXPIRY));
+    }
+
+    /// The status, if it is another than the one said last.
+    fn renew_status(&mut self) {
+        let silent = self.loop_silent(clock::now());
+        let state = match silent {
+            None => GatewayState::Starting,
+            Some(silent) if silent >= LOOP_SILENT_AFTER => GatewayState::Degraded,
+            Some(_) if self.board.failing().is_empty() => GatewayState::Online,
+            Some(_) => GatewayState::Degraded,
+        };
+        self.say_status(state);
+    }
+
+    fn say_status(&mut self, state: GatewayState) {
+        let failing: Vec<String> = self.board.failing().into_iter().map(str::to_owned).collect();
+        let told = Some((state, failing));
+        if told == self.told {
+            return;
+        }
+        self.told = told;
+        let envelope = Envelope { now: clock::now(), ..self.board.envelope() };
+        let status = gateway::status(&envelope, state, &self.board.failing());
+        self.state(&self.topics.status, &status, Urgency::First, None);
+    }
+
+    /// One document per device that was read.
+    fn say_data(&mut self) {
+        let site = Arc::clone(self.board.site());
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for group in self.board.changes().readings.chunk_by(|a, b| site[a.0].device == site[b.0].device) {
+            buffer.clear();
+            self.writer.write(&mut buffer, &self.board.envelope(), group);
+            let device = site[group[0].0].device;
+            let worth = worth(group, |point| site[point].period);
+            let payload = Bytes::copy_from_slice(buffer.as_bytes());
+            let topic = &self.topics.device_data[device.index()];
+            self.once(topic, payload, self.board.now().uptime.plus(worth));
+        }
+        self.buffer = buffer;
+    }
+
+    fn say_events(&self) {
+        let changes = self.board.changes();
+        for event in &changes.events {
+            let payload = bytes(&event.body);
+            let rooms = match event.room {
+                Some(room) => &self.topics.event[room.index()..=room.index()],
+                None => &self.topics.event[..],
+            };
+            for topic in rooms {
+                self.event(topic, payload.clone(), false);
+            }
+        }
+        for (zone, body) in &changes.notices {
+            let topic = &self.topics.notice[zone.index()];
+            let payload = bytes(body);
+            self.event(topic, payload.clone(), true);
+            self.shared.outbox().remember(topic, payload);
+        }
+    }
+
+    fn say_alarm(&self, id: AlarmId) {
+        let record = self.board.alarm(id);
+        let topic = &self.topics.alarm[id.index()];
+        let body = alarm(&self.board.envelope(), id, record);
+        if record.state == AlarmState::Normal {
+            self.shared.outbox().clear(topic, bytes(&body), Urgency::First);
+        } else {
+            self.state(topic, &body, Urgency::First, None);
+        }
+    }
+
+    fn say_sequence(&self, id: SequenceId) {
+        let body = sequence(&self.board.envelope(), id, self.board.sequence(id), self.board.extras(id));
+        self.state(&self.topics.sequence[id.index()], &body, Urgency::First, None);
+    }
+
+    fn say_zone(&self, id: ZoneId) {
+        let body = zone_level(&self.board.envelope(), id, self.board.zone(id));
+        self.state(&self.topics.zone[id.index()], &body, Urgency::First, None);
+    }
+
+    fn say_device(&self, id: DeviceId) {
+        let body = device_state(&self.board.envelope(), id, self.board.device(id));
+        self.state(&self.topics.device_state[id.index()], &body, Urgency::Later, None);
+    }
+
+    fn say_summary(&self, id: RoomId) {
+        let body = room_summary(&self.board.envelope(), id, &self.board.summary(id));
+        self.state(&self.topics.summary[id.index()], &body, Urgency::Later, Some(SUMMARY_EXPIRY_S));
+    }
+
+    fn state(&self, topic: &Topic, body: &Value, urgency: Urgency, expiry_s: Option<u32>) {
+        self.shared.outbox().state(topic, bytes(body), urgency, expiry_s);
+    }
+
+    fn event(&self, topic: &Topic, payload: Bytes, retain: bool) {
+        let topic = Arc::clone(topic);
+        let message = Message { topic, payload, acknowledged: true, retain, expiry_s: None };
+        self.shared.outbox().event(message);
+    }
+
+    fn once(&self, topic: &Topic, payload: Bytes, worthless: Uptime) {
+        let topic = Arc::clone(topic);
+        let message = Message { topic, payload, acknowledged: false, retain: false, expiry_s: None };
+        self.shared.outbox().reading(message, worthless);
+    }
+}
+
+fn worth(group: &[(PointId, Reading)], period: impl Fn(PointId) -> Millis) -> Millis {
+    let longest = group.iter().map(|(point, _)| period(*point)).max();
+    longest.unwrap_or_default().times(DATA_EXPIRY_PERIODS)
+}
+
+fn bytes(body: &Value) -> Bytes {
+    Bytes::from(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::{Notify, mpsc};
+
+    use super::super::outbox::Outbox;
+    use super::*;
+    use crate::safety::fact::Fact;
+    use crate::units::Value as Number;
+    use crate::wire::testsite;
+
+    fn hear() -> Hear {
+        let counters = Arc::new(MqttCounters::default());
+        let outbox = Mutex::new(Outbox::new(100, Arc::clone(&counters)));
+        let shared = Arc::new(Shared { outbox, filled: Notify::new(), counters });
+        let site = testsite::shared();
+        let topics = Topics::new("emberwatch", &site);
+        let (inbox, _core) = mpsc::channel(1);
+        Hear::new(Board::new(site, "B1".to_owned()), topics, shared, inbox)
+    }
+
+    fn said(hear: &Hear) -> Vec<(String, String, Option<u32>)> {
+        let mut all = Vec::new();
+        while let Some((_, it)) = hear.shared.outbox().next(clock::uptime(), true, 1 << 20) {
+            let text = String::from_utf8_lossy(&it.payload).into_owned();
+            all.push((it.topic.to_string(), text, it.expiry_s));
+        }
+        all
+    }
+
+    fn publication(facts: Vec<Fact>) -> Publication {
+        Publication { number: 1, now: clock::now(), facts }
+    }
+
+    #[test]
+    fn the_heart_beats_only_while_the_loop_speaks() {
+        let mut hear = hear();
+        let heart = |hear: &Hear| said(hear).iter().any(|it| it.0.ends_with("/gw1/heartbeat"));
+        hear.beat();
+        assert!(!heart(&hear), "nothing was heard yet");
+        hear.take(&publication(vec![]));
+        hear.beat();
+        assert!(heart(&hear));
+        hear.heard = Some(Uptime(clock::uptime().0.saturating_sub(6_000)));
+        hear.beat();
+        let last = said(&hear);
+        assert!(last.iter().all(|it| !it.0.ends_with("/heartbeat")));
+        let status = last.iter().find(|it| it.0 == "emberwatch/1/s1/gateway/gw1/status");
+        assert!(status.is_some_and(|it| it.1.contains("degraded")), "{status:?}");
+    }
+
+    #[test]
+    fn each_device_that_was_read_gets_one_document_with_its_expiry() {
+        let mut hear = hear();
+        let taken = clock::uptime();
+        let value = Number::new(20.5).expect("finite");
+        let good = |point| Fact::Reading { point: PointId(point), reading: Reading::Good { value, taken } };
+        hear.take(&publication(vec![good(2), good(0), good(1)]));
+        let data: Vec<_> = said(&hear).into_iter().filter(|it| it.0.ends_with("/data")).collect();
+        assert_eq!(data.len(), 2);
+        assert_eq!(data[0].0, "emberwatch/1/s1/b1/device/bms-1/data");
+        assert!(data[0].1.contains("\"soc\":{\"v\":20.5,\"u\":\"%\"}"), "{}", data[0].1);
+        assert_eq!((data[0].2, data[1].2), (Some(3), Some(3)));
+    }
+
+    #[test]
+    fn everything_is_said_before_anything_is_heard() {
+        let mut hear = hear();
+        hear.everything();
+        let topics: Vec<String> = said(&hear).into_iter().map(|it| it.0).collect();
+        for leaf in [
+            "gateway/gw1/status",
+            "gateway/gw1/info",
+            "b1/device/bms-1/meta",
+            "b1/device/brk-1/state",
+            "b1/zone/rack-1",
+            "b1/sequence/cut-rack-1",
+            "b1/alarm/cell-temp",
+        ] {
+            assert!(topics.contains(&format!("emberwatch/1/s1/{leaf}")), "{leaf}");
+        }
+    }
+
+    #[test]
+    fn no_reading_is_ever_retained() {
+        let mut hear = hear();
+        hear.take(&publication(vec![Fact::Reading { point: PointId(0), reading: Reading::NeverSeen }]));
+        while let Some((_, it)) = hear.shared.outbox().next(clock::uptime(), true, 1 << 20) {
+            assert!(!it.topic.ends_with("/data") || (!it.retain && !it.acknowledged));
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! What the broker has not accepted yet: bounded, in order, the important first.
+//!
+//! Three kinds, in the order they leave:
+//! - *state*, the latest per topic, retained: as many as the site has topics; urgent state first of all;
+//! - *events*, each one, in order, until acknowledged: dropped only when no reading is left to drop;
+//! - *readings*, not acknowledged, each with a time after which it is worthless: dropped first.
+//!
+//! A message that was handed over stays here until it is acknowledged; `disconnected` makes everything that
+//! was not ready to be sent again, and all state with it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::counters::MqttCounters;
+use super::topics::Topic;
+use crate::units::{Millis, Uptime};
+
+/// Room for the fixed header and the properties of a message, beside topic and payload.
+const OVERHEAD: usize = 128;
+
+/// One message for the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) topic: Topic,
+    pub(super) payload: Bytes,
+    /// At least once, or at most once.
+    pub(super) acknowledged: bool,
+    pub(super) retain: bool,
+    /// After this many seconds the broker forgets it (MQTT 5).
+    pub(super) expiry_s: Option<u32>,
+}
+
+/// What a message that was handed over is to the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ticket {
+    State { topic: Topic, version: u64, empty: bool },
+    Event(u64),
+    Reading,
+}
+
+impl Ticket {
+    pub(super) const fn acknowledged(&self) -> bool {
+        !matches!(self, Self::Reading)
+    }
+}
+
+/// How soon a state leaves after others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// Before events.
+    First,
+    /// After events.
+    Later,
+}
+
+#[derive(Debug)]
+struct State {
+    payload: Bytes,
+    expiry_s: Option<u32>,
+    urgency: Urgency,
+    version: u64,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// To be seen by those who come late.
+    Shown,
+    /// The last state is sent, then an empty message takes it away.
+    Clearing { last_sent: bool },
+    /// Nothing is to be seen.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Event {
+    message: Message,
+    step: Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Waiting,
+    Handed,
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    max: usize,
+    version: u64,
+    states: BTreeMap<Topic, State>,
+    /// States to be sent.
+    ready: BTreeSet<(Urgency, Topic)>,
+    refused_states: BTreeSet<Topic>,
+    events: BTreeMap<u64, Event>,
+    event_next: u64,
+    /// No event before this one waits.
+    cursor: u64,
+    refused_events: usize,
+    readings: VecDeque<(Uptime, Message)>,
+    counters: Arc<MqttCounters>,
+}
+
+impl Outbox {
+    pub(super) fn new(max: usize, counters: Arc<MqttCounters>) -> Self {
+        Self {
+            max: max.max(1),
+            version: 0,
+            states: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            refused_states: BTreeSet::new(),
+            events: BTreeMap::new(),
+            event_next: 0,
+            cursor: 0,
+            refused_events: 0,
+            readings: VecDeque::new(),
+            counters,
+        }
+    }
+
+    /// A state as it is now; what was there before and has not been sent is forgotten.
+    pub(super) fn state(&mut self, topic: &Topic, payload: Bytes, urgency: Urgency, expiry_s: Option<u32>) {
+        self.put(topic, payload, urgency, expiry_s, Phase::Shown);
+        self.ready.insert((urgency, Arc::clone(topic)));
+    }
+
+    /// A state that an event has already told: sent only after a reconnect.
+    pub(super) fn remember(&mut self, topic: &Topic, payload: Bytes) {
+        self.put(topic, payload, Urgency::Later, None, Phase::Shown);
+    }
+
+    /// A state for the last time; then an empty message takes it away.
+    pub(super) fn clear(&mut self, topic: &Topic, last: Bytes, urgency: Urgency) {
+        self.put(topic, last, urgency, None, Phase::Clearing { last_sent: false });
+        self.ready.insert((urgency, Arc::clone(topic)));
+    }
+
+    /// A topic where nothing is to be seen: whatever the broker still has there is taken away.
+    pub(super) fn gone(&mut self, topic: &Topic) {
+        self.put(topic, Bytes::new(), Urgency::Later, None, Phase::Gone);
+        self.ready.insert((Urgency::Later, Arc::clone(topic)));
+    }
+
+    fn put(&mut self, topic: &Topic, payload: Bytes, urgency: Urgency, expiry_s: Option<u32>, phase: Phase) {
+        self.version += 1;
+        let state = State { payload, expiry_s, urgency, version: self.version, phase };
+        if let Some(was) = self.states.insert(Arc::clone(topic), state) {
+            self.ready.remove(&(was.urgency, Arc::clone(topic)));
+        }
+    }
+
+    /// Something that happened: kept until acknowledged.
+    pub(super) fn event(&mut self, message: Message) {
+        self.make_room();
+        self.events.insert(self.event_next, Event { message, step: Step::Waiting });
+        self.event_next += 1;
+        self.count();
+    }
+
+    /// A reading that is worth something until `worthless`.
+    pub(super) fn reading(&mut self, message: Message, worthless: Uptime) {
+        if self.events.len() >= self.max {
+            MqttCounters::add(&self.counters.dropped_readings, 1);
+            return;
+        }
+        self.make_room();
+        self.readings.push_back((worthless, message));
+        self.count();
+    }
+
+    fn make_room(&mut self) {
+        while self.events.len() + self.readings.len() >= self.max {
+            if self.readings.pop_front().is_some() {
+                MqttCounters::add(&self.counters.dropped_readings, 1);
+            } else if let Some((_, event)) = self.events.pop_first() {
+                self.refused_events -= usize::from(event.step == Step::Refused);
+                MqttCounters::add(&self.counters.dropped_events, 1);
+            }
+        }
+    }
+
+    fn count(&self) {
+        let waiting = (self.events.len() + self.readings.len()) as u64;
+        self.counters.waiting.store(waiting, Ordering::Relaxed);
+    }
+
+    /// The next message to hand over, of at most `size_max` bytes. Without `window` there is no room for
+    /// one that must be acknowledged.
+    pub(super) fn next(&mut self, now: Uptime, window: bool, size_max: usize) -> Option<(Ticket, Message)> {
+        loop {
+            let (ticket, message) = if window
+                && let Some(next) = self
+                    .next_state(Urgency::First)
+                    .or_else(|| self.next_event())
+                    .or_else(|| self.next_state(Urgency::Later))
+            {
+                next
+            } else {
+                (Ticket::Reading, self.next_reading(now)?)
+            };
+            if message.topic.len() + message.payload.len() + OVERHEAD <= size_max {
+                return Some((ticket, message));
+            }
+            tracing::warn!(
+                topic = &*message.topic,
+                bytes = message.payload.len(),
+                "larger than the broker takes"
+            );
+            MqttCounters::add(&self.counters.too_large, 1);
+            if let Ticket::Event(id) = ticket {
+                self.events.remove(&id);
+            }
+        }
+    }
+
+    fn next_state(&mut self, urgency: Urgency) -> Option<(Ticket, Message)> {
+        if self.ready.first()?.0 != urgency {
+            return None;
+        }
+        let (_, topic) = self.ready.pop_first()?;
+        let state = self.states.get_mut(&topic)?;
+        let empty = match &mut state.phase {
+            Phase::Shown => false,
+            Phase::Clearing { last_sent } => std::mem::replace(last_sent, true),
+            Phase::Gone => true,
+        };
+        if let Phase::Clearing { .. } = state.phase
+            && !empty
+        {
+            self.ready.insert((urgency, Arc::clone(&topic)));
+        }
+        let payload = if empty { Bytes::new() } else { state.payload.clone() };
+        let expiry_s = state.expiry_s.filter(|_| !empty);
+        let ticket = Ticket::State { topic: Arc::clone(&topic), version: state.version, empty };
+        Some((ticket, Message { topic, payload, acknowledged: true, retain: true, expiry_s }))
+    }
+
+    fn next_event(&mut self) -> Option<(Ticket, Message)> {
+        let waiting = self.events.range_mut(self.cursor..).find(|(_, event)| event.step == Step::Waiting);
+        let Some((&id, event)) = waiting else {
+            self.cursor = self.event_next;
+            return None;
+        };
+        event.step = Step::Handed;
+        self.cursor = id + 1;
+        Some((Ticket::Event(id), event.message.clone()))
+    }
+
+    /// The oldest reading that is still worth something. Its expiry is what remains of it.
+    fn next_reading(&mut self, now: Uptime) -> Option<Message> {
+        while let Some((worthless, mut message)) = self.readings.pop_front() {
+            self.count();
+            let remains = worthless.since(now);
+            if remains > Millis::ZERO {
+                let seconds = u32::try_from(remains.0.div_ceil(1000)).unwrap_or(u32::MAX);
+                message.expiry_s = Some(seconds);
+                return Some(message);
+            }
+            MqttCounters::add(&self.counters.expired_readings, 1);
+        }
+        None
+    }
+
+    /// The broker has it.
+    pub(super) fn delivered(&mut self, ticket: &Ticket) {
+        match ticket {
+            Ticket::State { topic, version, empty } => {
+                self.refused_states.remove(topic);
+                if let Some(state) = self.states.get_mut(topic)
+                    && state.version == *version
+                    && *empty
+                {
+                    state.phase = Phase::Gone;
+                    state.payload = Bytes::new();
+                }
+            }
+            Ticket::Event(id) => {
+                self.events.remove(id);
+                self.count();
+            }
+            Ticket::Reading => {}
+        }
+    }
+
+    /// The broker does not want it. It stays, and is offered again by `offer_refused`.
+    pub(super) fn refused(&mut self, ticket: &Ticket) {
+        match ticket {
+            Ticket::State { topic, .. } => {
+                self.refused_states.insert(Arc::clone(topic));
+            }
+            Ticket::Event(id) => {
+                if let Some(event) = self.events.get_mut(id) {
+                    event.step = Step::Refused;
+                    self.refused_events += 1;
+                }
+            }
+            Ticket::Reading => {}
+        }
+    }
+
+    /// True while something refused has not been accepted since.
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused_events > 0 || !self.refused_states.is_empty()
+    }
+
+    /// Makes everything refused ready to be sent again.
+    pub(super) fn offer_refused(&mut self) {
+        for topic in &self.refused_states {
+            if let Some(state) = self.states.get_mut(topic) {
+                if let Phase::Clearing { last_sent } = &mut state.phase {
+                    *last_sent = false;
+                }
+                self.ready.insert((state.urgency, Arc::clone(topic)));
+            }
+        }
+        if self.refused_events > 0 {
+            self.wait_again(Step::Refused);
+        }
+    }
+
+    /// The connection is gone: whatever was not acknowledged is sent again, and all state with it.
+    pub(super) fn disconnected(&mut self) {
+        self.wait_again(Step::Refused);
+        self.wait_again(Step::Handed);
+        self.refused_states.clear();
+        for (topic, state) in &mut self.states {
+            if let Phase::Clearing { last_sent } = &mut state.phase {
+                *last_sent = false;
+            }
+            self.ready.insert((state.urgency, Arc::clone(topic)));
+        }
+    }
+
+    fn wait_again(&mut self, from: Step) {
+        for (id, event) in &mut self.events {
+            if event.step == from {
+                event.step = Step::Waiting;
+                self.cursor = self.cursor.min(*id);
+            }
+        }
+        if from == Step::Refused {
+            self.refused_events = 0;
+        }
+    }
+
+    /// Drops all readings, for a stop: nobody waits for them.
+    pub(super) fn forget_readings(&mut self) {
+        self.readings.clear();
+        self.count();
+    }
+
+    /// True if nothing waits to be handed over, and nothing handed over waits for its acknowledgement.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.readings.is_empty() && self.events.len() == self.refused_events
+    }
+}
+
+#[cfg(test)]
+mod tests;

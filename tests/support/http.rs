@@ -90,7 +90,7 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Vec<Request>>>, script: Script
             }
             Reply::Dribble => {
                 for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" {
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                     if stream.write_all(&[*byte]).await.is_err() {
                         return;
                     }

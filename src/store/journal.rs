@@ -30,6 +30,8 @@ use crate::units::{Millis, Now, Uptime};
 
 /// Items that may wait for the writer; what finds the queue full is dropped and counted.
 const QUEUED_MAX: usize = 4096;
+/// How often a stop asks for room in a full queue.
+const CLOSE_RETRY: Duration = Duration::from_millis(10);
 /// A disk that is busy with one write for longer than this is failing.
 const STALL_MAX: Millis = Millis(5000);
 
@@ -236,10 +238,21 @@ impl Journal {
     pub async fn close(&self, budget: Millis) -> bool {
         let Some(queue) = &self.queue else { return false };
         let (done, durable) = oneshot::channel();
-        self.one(Body::Stop {});
-        let closing = queue.try_send(Item::Close { done });
-        let waited = tokio::time::timeout(Duration::from_millis(budget.0), durable).await;
-        closing.is_ok() && matches!(waited, Ok(Ok(true)))
+        let number = {
+            let mut fold = self.shared.fold();
+            fold.upto += 1;
+            fold.upto
+        };
+        let mut close = Item::Close { number, now: clock::now(), done };
+        let closed = async {
+            // A stop is worth waiting for: it is the last thing said.
+            while let Err(TrySendError::Full(item)) = queue.try_send(close) {
+                close = item;
+                tokio::time::sleep(CLOSE_RETRY).await;
+            }
+            durable.await
+        };
+        matches!(tokio::time::timeout(Duration::from_millis(budget.0), closed).await, Ok(Ok(true)))
     }
 
     /// How it is.

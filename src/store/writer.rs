@@ -46,7 +46,7 @@ pub(super) enum Item {
     /// A snapshot now: the memory was replaced.
     Snapshot,
     /// The end: nothing follows. Answered once the directory is free again.
-    Close { done: oneshot::Sender<bool> },
+    Close { number: u64, now: Now, done: oneshot::Sender<bool> },
 }
 
 pub(super) struct Writer {
@@ -161,7 +161,8 @@ impl Writer {
                 }
                 !body.is_routine()
             }
-            Item::Close { done } => {
+            Item::Close { number, now, done } => {
+                self.encode(number, now, &Body::Stop {});
                 self.closing = Some(done);
                 true
             }

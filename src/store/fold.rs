@@ -107,6 +107,7 @@ impl Fold {
             Body::Stop {}
             | Body::Level { .. }
             | Body::Finding(_)
+            | Body::LoneVote { .. }
             | Body::Gap { .. }
             | Body::Followed { .. }
             | Body::Refused { .. }

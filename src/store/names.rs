@@ -3,7 +3,7 @@
 //! Names are unique within a site, except those of points, which are `device/point`. A name that the present
 //! configuration no longer has is found as nothing, never as something else.
 
-use crate::safety::site::{AlarmId, PointId, SequenceId, Site};
+use crate::safety::site::{AlarmId, RuleId, PointId, SequenceId, Site};
 
 /// `device/point`; `?` for an id that is none of this site's.
 pub(super) fn of_point(site: &Site, id: PointId) -> String {
@@ -26,6 +26,11 @@ pub(super) fn to_point(site: &Site, name: &str) -> Option<PointId> {
 /// The alarm's name.
 pub(super) fn of_alarm(site: &Site, id: AlarmId) -> String {
     site.alarms.get(id.index()).map_or_else(|| "?".to_owned(), |alarm| alarm.name.clone())
+}
+
+/// The rule's name.
+pub(super) fn of_rule(site: &Site, id: RuleId) -> String {
+    site.rules.get(id.index()).map_or_else(|| "?".to_owned(), |rule| rule.name.clone())
 }
 
 /// The sequence's name.

@@ -77,6 +77,8 @@ pub enum Body {
         stage: NoticeWire,
         shadow: bool,
     },
+    /// A vote came and went alone.
+    LoneVote { rule: String, channel: String },
     /// The loop was held up.
     Gap { lasted: u64 },
     /// A request was followed.
@@ -234,6 +236,7 @@ impl Body {
             Self::Intent { .. } => 12,
             Self::Answer { .. } => 13,
             Self::Fault { .. } => 14,
+            Self::LoneVote { .. } => 15,
         }
     }
 
@@ -284,6 +287,7 @@ fn event_of(site: &Site, event: &SequenceEvent) -> Event {
         Happened::StageConfirmed(stage) => ("stage-confirmed", Some(*stage), None, None),
         Happened::StageVerified(stage) => ("stage-verified", Some(*stage), None, None),
         Happened::StageRetried(stage) => ("stage-retried", Some(*stage), None, None),
+        Happened::StageSkipped(stage) => ("stage-skipped", Some(*stage), None, None),
         Happened::StageFailed(stage, why) => {
             ("stage-failed", Some(*stage), None, Some(StageFaultWire::of(site, *why)))
         }

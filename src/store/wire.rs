@@ -381,6 +381,7 @@ impl StageWire {
             StageState::Ordered => Self::Ordered,
             StageState::Confirmed => Self::Confirmed,
             StageState::Verified => Self::Verified,
+            StageState::Skipped => Self::Skipped,
             StageState::Failed(fault) => Self::Failed(StageFaultWire::of(site, fault)),
         }
     }
@@ -392,6 +393,7 @@ impl StageWire {
             Self::Ordered => StageState::Ordered,
             Self::Confirmed => StageState::Confirmed,
             Self::Verified => StageState::Verified,
+            Self::Skipped => StageState::Skipped,
             Self::Failed(fault) => StageState::Failed(fault.to(site)),
         }
     }

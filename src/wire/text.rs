@@ -215,6 +215,7 @@ pub fn sequence_event(site: &Site, sequence: SequenceId, now: Mode, event: &Sequ
         SequenceEvent::StageConfirmed(n) => format!("{} is confirmed by the device", stage(*n)),
         SequenceEvent::StageVerified(n) => format!("{} is verified", stage(*n)),
         SequenceEvent::StageRetried(n) => format!("{} had no effect and is tried again", stage(*n)),
+        SequenceEvent::StageSkipped(n) => format!("{} is not needed", stage(*n)),
         SequenceEvent::StageFailed(n, why) => format!("{} failed: {}", stage(*n), stage_fault(site, why)),
         SequenceEvent::Held(n) => format!("held at {}: a person must decide", stage(*n)),
         SequenceEvent::Done => "done and verified".to_owned(),
@@ -275,6 +276,12 @@ pub fn notice(site: &Site, notice: &Notice) -> String {
     if notice.shadow { format!("{text} (only recorded: the sequence is not armed)") } else { text }
 }
 
+/// A vote that nothing agreed with.
+#[must_use]
+pub fn lone_vote(site: &Site, rule: RuleId, channel: RuleId) -> String {
+    format!("{} voted alone in {} and fell quiet: no cut", site[channel].name, site[rule].name)
+}
+
 /// A change of a zone's level.
 #[must_use]
 pub fn level_change(site: &Site, change: &LevelChange) -> String {
@@ -300,6 +307,7 @@ pub fn alarm_change(site: &Site, change: &AlarmChange) -> String {
         AlarmEvent::Returned => format!("{}: the cause has gone", alarm.name),
         AlarmEvent::Reset { by } => format!("{} reset by {by}", alarm.name),
         AlarmEvent::Cleared => format!("{} is back to normal", alarm.name),
+        AlarmEvent::Restored => format!("{}: stood before the restart, and still does", alarm.name),
     }
 }
 

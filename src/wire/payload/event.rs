@@ -60,6 +60,12 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let room = site[it.zone].room;
             Some(event(envelope, place, Some(room), kind, &text::notice(site, it), body))
         }
+        Fact::LoneVote { rule, channel } => {
+            let words = text::lone_vote(site, *rule, *channel);
+            let body = json!({ "vote": site[*rule].name, "channel": site[*channel].name });
+            let room = site[site[*rule].zone].room;
+            Some(event(envelope, place, Some(room), "vote.alone".to_owned(), &words, body))
+        }
         Fact::Gap { lasted } => {
             let words = format!(
                 "the loop was held up for {}: all data is stale until read again",
@@ -117,6 +123,7 @@ pub const fn sequence_word(event: &SequenceEvent) -> &'static str {
         SequenceEvent::StageConfirmed(_) => "stage-confirmed",
         SequenceEvent::StageVerified(_) => "stage-verified",
         SequenceEvent::StageRetried(_) => "stage-retried",
+        SequenceEvent::StageSkipped(_) => "stage-skipped",
         SequenceEvent::StageFailed(..) => "stage-failed",
         SequenceEvent::Held(_) => "held",
         SequenceEvent::Done => "done",

@@ -151,6 +151,7 @@ fn stage_word(site: &Site, state: StageState) -> (&'static str, Option<String>) 
         StageState::Ordered => ("ordered", None),
         StageState::Confirmed => ("confirmed", None),
         StageState::Verified => ("verified", None),
+        StageState::Skipped => ("skipped", None),
         StageState::Failed(why) => ("failed", Some(text::stage_fault(site, &why))),
     }
 }

@@ -61,6 +61,7 @@ const DEVICES: &[Case] = &[
     ("scan = { fast = \"1s\", slow = \"15s\" }", "scan = { fast = \"1s\" }", Code::ScanClass, "scan"),
     ("slow = \"15s\"", "slow = \"15s\", solw = \"1s\"", Code::ScanClass, "solw"),
     ("siblings = [\"cell-temp-min\"]", "siblings = [\"cell-temp-max\"]", Code::FrozenSibling, "siblings"),
+    ("[\"cell-temp-min\"]", "[\"cell-temp-min\", \"current\"]", Code::FrozenSibling, "siblings"),
     ("after = \"10min\"", "after = \"20s\"", Code::FrozenSibling, "after"),
     ("slow = \"15s\"", "slow = \"0s\"", Code::OutOfRange, "slow"),
 ];
@@ -119,6 +120,7 @@ const SEQUENCES: &[Case] = &[
     ("is = \"open\"", "bit_set = \"open\"", Code::Expectation, "bit_set"),
     ("needed = 2", "needed = 1", Code::OneVoteCuts, "trigger"),
     ("[\"temp\", \"gas\"]", "[\"temp\", \"rise\"]", Code::OneDeviceVotes, "trigger"),
+    ("[\"temp\", \"gas\"]", "[\"temp\", \"rise\", \"gas\"]", Code::OneDeviceVotes, "trigger"),
     (
         "",
         "[[rule]]\nid = \"low\"\nzone = \"rack-1\"\nprinciple = \"voltage\"\non_unknown = \"hold\"\n[rule.limit]\n\

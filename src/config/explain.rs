@@ -96,7 +96,7 @@ codes! {
     Deadband = 403, "A deadband does not fit its limits",
         "The deadband says how far a value must come back before a level is left. It cannot be negative. One that is wider than the distance to the next calmer limit would hold a level over values that are calmer than that limit; one that leaves the physical range would hold it forever.";
     Unreachable = 404, "A limit lies outside of the physical range",
-        "Outside of the range of the profile no number is believed, so this limit can never be reached by a good reading.";
+        "Outside of the range of the profile no number is believed, so this limit can never be reached by a good reading. Rates are written without a sign, rising or falling.";
     Extreme = 405, "An extreme value does not lie beyond its limit",
         "The extreme value skips the delay of its level: it must lie at the limit or further out on the dangerous side.";
     KindMismatch = 406, "The kind of rule does not fit the point",

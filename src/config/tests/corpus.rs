@@ -87,6 +87,8 @@ const RULES: &[Case] = &[
     ("deadband = \"2 degC\"", "deadband = \"12 degC\"", Code::Deadband, "deadband"),
     ("deadband = \"1 %LFL\"", "deadband = \"25 %LFL\"", Code::Deadband, "deadband"),
     ("limit = \"25 %LFL\"", "limit = \"125 %LFL\"", Code::Unreachable, "125"),
+    ("limit = \"1 degC/s\"", "limit = \"-1 degC/s\"", Code::Unreachable, "-1 degC/s"),
+    ("limit = \"1 degC/s\"", "limit = \"0 degC/s\"", Code::Deadband, "deadband"),
     ("extreme = \"100 degC\"", "extreme = \"70 degC\"", Code::Extreme, "extreme"),
     ("point = \"gas-1/alarms\"", "point = \"gas-1/concentration\"", Code::KindMismatch, "concentration"),
     ("point = \"gas-1/concentration\"", "point = \"box-1/position\"", Code::KindMismatch, "position"),

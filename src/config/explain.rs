@@ -88,7 +88,7 @@ codes! {
     ScanClass = 304, "The scan periods do not fit the profile",
         "Each scan class of the profile needs a period, and no other class exists.";
     FrozenSibling = 305, "A frozen rule does not fit",
-        "A value is doubted when it stays identical while siblings move. A point cannot be its own sibling, and needs at least 30 polls before identical values mean anything.";
+        "A value is doubted when it stays identical while siblings move. A point cannot be its own sibling, siblings have one unit, and the point needs at least 30 polls before identical values mean anything.";
     LimitOrder = 401, "Limits are in the wrong order",
         "watch, warning and danger must lie further and further out on the dangerous side: rising where `above` is dangerous, falling where `below` is.";
     NoLimit = 402, "A rule has no limit",
@@ -96,7 +96,7 @@ codes! {
     Deadband = 403, "A deadband does not fit its limits",
         "The deadband says how far a value must come back before a level is left. It cannot be negative. One that is wider than the distance to the next calmer limit would hold a level over values that are calmer than that limit; one that leaves the physical range would hold it forever.";
     Unreachable = 404, "A limit lies outside of the physical range",
-        "Outside of the range of the profile no number is believed, so this limit can never be reached by a good reading.";
+        "Outside of the range of the profile no number is believed, so this limit can never be reached by a good reading. Rates are written without a sign, rising or falling.";
     Extreme = 405, "An extreme value does not lie beyond its limit",
         "The extreme value skips the delay of its level: it must lie at the limit or further out on the dangerous side.";
     KindMismatch = 406, "The kind of rule does not fit the point",
@@ -104,7 +104,7 @@ codes! {
     Window = 407, "A window is too short for its samples",
         "The slope needs `samples_min` good samples within the window; at this point's period fewer fit in, so the rule could never judge.";
     ChannelTwice = 408, "A channel votes twice",
-        "One rule, or one point, counted twice would let a single sensor make a vote of two.";
+        "A rule or point that is named twice would count twice: a single sensor would make a vote of two.";
     VoteOfVotes = 409, "A channel is itself a vote",
         "Channels of a vote are rules over points. A vote over votes hides how many sensors agree.";
     TooFewChannels = 410, "More votes are needed than there are channels",
@@ -161,8 +161,8 @@ codes! {
         "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
     OneVoteCuts = 701, "One channel alone can cut",
         "The sequence is armed and its trigger needs one vote of several channels: a single sensor that fails high cuts power.";
-    OneDeviceVotes = 702, "All votes come from one device",
-        "No single device should be able to start a cut. Add a channel of another device.";
+    OneDeviceVotes = 702, "One device has enough votes for a cut",
+        "As many channels as the trigger needs are on one device, which could start a cut when it fails. Let the votes come from different devices.";
     SlowPoll = 703, "A judged point is polled less often than every 10 s",
         "Lead time is minutes at best and seconds at worst; after the fire of Pangyo, 10 s became the legal ceiling in Korea.";
     ClearToken = 704, "A token would go over the network in plain text",

@@ -258,6 +258,10 @@ impl Plant {
             desk.say(Code::FrozenSibling, *at, "a point cannot be its own sibling")
                 .help("name points that move with it");
         }
+        if let Some((at, _)) = siblings.iter().find(|(_, sibling)| Some(self.site[*sibling].unit) != unit) {
+            desk.say(Code::FrozenSibling, *at, "siblings must have one unit")
+                .help("`moved` is one quantity: name points of one unit");
+        }
         if moved.value <= 0.0 {
             desk.say(Code::OutOfRange, moved.at, "`moved` must be more than nothing")
                 .help("write the least movement that is real");

@@ -61,12 +61,8 @@ pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<R
     }
     let side = side?;
     let floor = table.may(desk, "floor", value::quantity(unit));
-    // A slope of nothing must be calm, whichever way is dangerous.
-    let range = Some(match side {
-        Side::Above => (0.0, f64::MAX),
-        Side::Below => (f64::MIN, 0.0),
-    });
-    let frame = Frame { read: value::rate(unit), side, range };
+    // Limits of falling points are written without a sign: how fast it falls. A slope of nothing is calm.
+    let frame = Frame { read: value::rate(unit), side: Side::Above, range: Some((0.0, f64::INFINITY)) };
     let steps = steps::read(desk, &mut table, &frame);
     table.finish(desk);
     let point = point?;

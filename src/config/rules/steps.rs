@@ -69,8 +69,12 @@ where
             && !(low <= number.value && number.value <= high)
         {
             desk.say(Code::Unreachable, number.at, format!("{} can never be reached", number.value))
-                .label(format!("the point reads from {low} to {high}"))
-                .help("outside of this range no number is believed; write a limit within it");
+                .label(if high.is_finite() {
+                    format!("the point reads from {low} to {high}")
+                } else {
+                    format!("must be more than {low}")
+                })
+                .help("write a limit that a believable reading can reach");
         }
     }
     if let Some(extreme) = &extreme
@@ -147,7 +151,7 @@ fn check_deadband(
     }
     let end = range.map(|(low, high)| if side == Side::Above { low } else { high });
     if let (Some(first), Some(end)) = (given.first(), end)
-        && beyond(side, *first, end) <= deadband.value
+        && (0.0..=deadband.value).contains(&beyond(side, *first, end))
     {
         desk.say(Code::Deadband, deadband.at, "the deadband leaves the range of the point")
             .label(format!("the level of {first} could never be left"))

@@ -5,6 +5,8 @@
 mod expect;
 mod stage;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
 use crate::config::names::Names;
@@ -14,8 +16,9 @@ use crate::config::table::Table;
 use crate::config::value;
 use crate::safety::risk::Level;
 use crate::safety::rules::RuleKind;
+use crate::safety::rules::together::Together;
 use crate::safety::sequence::spec::{Mode, OnRestart, Sequence};
-use crate::safety::site::{RuleId, ZoneId};
+use crate::safety::site::{DeviceId, RuleId, ZoneId};
 
 const MODES: &[(&str, Mode)] =
     &[("disabled", Mode::Disabled), ("shadow", Mode::Shadow), ("armed", Mode::Armed)];
@@ -132,14 +135,24 @@ fn check_trigger(
             .label("needs one vote, and the sequence is armed")
             .help("write needed = 2 or more");
     }
-    let mut devices = std::collections::BTreeSet::new();
-    for channel in &vote.channels {
-        let Some(channel) = &rules.judged[channel.index()] else { return };
-        devices.extend(channel.kind.points().into_iter().map(|point| plant.site[point].device));
+    let most = most_of_one_device(plant, rules, vote);
+    if usize::from(vote.needed).max(2) <= most {
+        desk.say(Code::OneDeviceVotes, at, format!("{most} channels of this vote are on one device"))
+            .label(format!("needs {} of {}", vote.needed, vote.channels.len()))
+            .help("one failing device could start a cut: use channels of other devices");
     }
-    if devices.len() == 1 && 1 < vote.channels.len() {
-        desk.say(Code::OneDeviceVotes, at, "all channels of this vote are on one device")
-            .label("one failing device could start a cut")
-            .help("add a channel of another device");
+}
+
+/// The most channels that a single device decides.
+fn most_of_one_device(plant: &Plant, rules: &Rules, vote: &Together) -> usize {
+    let mut channels: BTreeMap<DeviceId, usize> = BTreeMap::new();
+    for channel in vote.channels.iter().collect::<BTreeSet<_>>() {
+        let Some(rule) = &rules.judged[channel.index()] else { continue };
+        let points = rule.kind.points();
+        let devices: BTreeSet<DeviceId> = points.iter().map(|point| plant.site[*point].device).collect();
+        if let [device] = devices.into_iter().collect::<Vec<_>>()[..] {
+            *channels.entry(device).or_default() += 1;
+        }
     }
+    channels.into_values().max().unwrap_or(0)
 }

@@ -61,6 +61,7 @@ const DEVICES: &[Case] = &[
     ("scan = { fast = \"1s\", slow = \"15s\" }", "scan = { fast = \"1s\" }", Code::ScanClass, "scan"),
     ("slow = \"15s\"", "slow = \"15s\", solw = \"1s\"", Code::ScanClass, "solw"),
     ("siblings = [\"cell-temp-min\"]", "siblings = [\"cell-temp-max\"]", Code::FrozenSibling, "siblings"),
+    ("[\"cell-temp-min\"]", "[\"cell-temp-min\", \"current\"]", Code::FrozenSibling, "siblings"),
     ("after = \"10min\"", "after = \"20s\"", Code::FrozenSibling, "after"),
     ("slow = \"15s\"", "slow = \"0s\"", Code::OutOfRange, "slow"),
 ];
@@ -86,6 +87,8 @@ const RULES: &[Case] = &[
     ("deadband = \"2 degC\"", "deadband = \"12 degC\"", Code::Deadband, "deadband"),
     ("deadband = \"1 %LFL\"", "deadband = \"25 %LFL\"", Code::Deadband, "deadband"),
     ("limit = \"25 %LFL\"", "limit = \"125 %LFL\"", Code::Unreachable, "125"),
+    ("limit = \"1 degC/s\"", "limit = \"-1 degC/s\"", Code::Unreachable, "-1 degC/s"),
+    ("limit = \"1 degC/s\"", "limit = \"0 degC/s\"", Code::Deadband, "deadband"),
     ("extreme = \"100 degC\"", "extreme = \"70 degC\"", Code::Extreme, "extreme"),
     ("point = \"gas-1/alarms\"", "point = \"gas-1/concentration\"", Code::KindMismatch, "concentration"),
     ("point = \"gas-1/concentration\"", "point = \"box-1/position\"", Code::KindMismatch, "position"),
@@ -119,6 +122,7 @@ const SEQUENCES: &[Case] = &[
     ("is = \"open\"", "bit_set = \"open\"", Code::Expectation, "bit_set"),
     ("needed = 2", "needed = 1", Code::OneVoteCuts, "trigger"),
     ("[\"temp\", \"gas\"]", "[\"temp\", \"rise\"]", Code::OneDeviceVotes, "trigger"),
+    ("[\"temp\", \"gas\"]", "[\"temp\", \"rise\", \"gas\"]", Code::OneDeviceVotes, "trigger"),
     (
         "",
         "[[rule]]\nid = \"low\"\nzone = \"rack-1\"\nprinciple = \"voltage\"\non_unknown = \"hold\"\n[rule.limit]\n\

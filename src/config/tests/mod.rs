@@ -58,8 +58,7 @@ fn the_base_of_the_corpus_loads_without_a_word() {
 #[test]
 fn the_shipped_example_loads_without_a_word() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let loaded = load(&[path]).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert!(loaded.warnings.list.is_empty(), "{}", loaded.warnings);
     assert_eq!(loaded.site.sequences.len(), 2);
     assert_eq!(loaded.site.sequences[0].stages.len(), 3);

@@ -13,3 +13,5 @@ pub mod store;
 pub mod units;
 pub mod web;
 pub mod wire;
+pub mod runtime;
+pub mod cli;

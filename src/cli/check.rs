@@ -94,7 +94,7 @@ fn summary(loaded: &Loaded) -> String {
 fn explain(code: &str) -> Exit {
     match config::explain(code) {
         Some(text) => {
-            print(text);
+            print(text.trim_end());
             Exit::Ok
         }
         None => {

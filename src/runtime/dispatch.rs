@@ -4,21 +4,21 @@
 //! alarm, and the order leaves anyway (S12).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::field::Field;
 use crate::safety::fact::Order;
-use crate::store::journal::{Durable, Journal};
+use crate::store::{Durable, Journal};
+use crate::units::Millis;
 
 /// How long an order may wait for its intent to be durable.
-pub(super) const INTENT_BUDGET: Duration = Duration::from_millis(200);
+pub(super) const INTENT_BUDGET: Millis = Millis(200);
 
 /// Passes orders on until the loop ends. Each on its own: none waits for another one's disk.
-pub(super) async fn dispatch(mut orders: mpsc::Receiver<Order>, field: Field, journal: Arc<Journal>) {
+pub(super) async fn dispatch(mut orders: mpsc::Receiver<Order>, field: Arc<Field>, journal: Arc<Journal>) {
     while let Some(order) = orders.recv().await {
-        let (field, journal) = (field.clone(), Arc::clone(&journal));
+        let (field, journal) = (Arc::clone(&field), Arc::clone(&journal));
         tokio::spawn(async move {
             match journal.intent(&order, INTENT_BUDGET).await {
                 Durable::Yes => {}
@@ -26,7 +26,7 @@ pub(super) async fn dispatch(mut orders: mpsc::Receiver<Order>, field: Field, jo
                     tracing::error!(order = order.id.0, ?outcome, "order leaves without a durable intent");
                 }
             }
-            field.order(order).await;
+            field.order(order);
         });
     }
 }

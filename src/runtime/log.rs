@@ -31,7 +31,7 @@ fn log_fact(site: &Site, fact: &Fact) {
         Fact::Reading { .. } => {}
         Fact::Finding(finding) => {
             let (rule, zone) = (&site[finding.rule].name, &site[finding.zone].name);
-            let evidence = text::evidence(site, finding.rule, &finding.evidence);
+            let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);
             tracing::debug!(rule, zone, level = finding.level.word(), known = finding.known, evidence, "finding");
         }
         Fact::Level(change) => {
@@ -52,8 +52,8 @@ fn log_fact(site: &Site, fact: &Fact) {
             }
         }
         Fact::Sequence(change) => {
-            let (sequence, event) = (&site[change.sequence].name, text::sequence_event(site, change));
-            tracing::warn!(sequence, event, "sequence");
+            let event = text::sequence_event(site, change.sequence, change.now.mode, &change.event);
+            tracing::warn!(sequence = site[change.sequence].name, event, "sequence");
         }
         Fact::Notice(notice) => {
             tracing::warn!(zone = site[notice.zone].name, text = text::notice(site, notice), "notice");

@@ -7,6 +7,7 @@
 //! ```
 
 mod dispatch;
+mod edges;
 mod log;
 mod safety_loop;
 mod supervise;
@@ -25,20 +26,25 @@ use crate::clock;
 use crate::config::Loaded;
 use crate::exchange::{Hearing, INPUTS_QUEUED_MAX, Inbox, PUBLICATIONS_QUEUED_MAX, Publication};
 use crate::field::Field;
-use crate::notify::webhook;
 use crate::safety::Safety;
 use crate::safety::site::Site;
-use crate::sinks::{influx, mqtt};
-use crate::store::journal::{Journal, OpenFault};
+use crate::safety::memory::Memory;
+use crate::store::options::JournalOptions;
+use crate::store::{Journal, OpenFault};
 use crate::units::Millis;
-use crate::web;
-use crate::wire;
 
 use safety_loop::{ORDERS_QUEUED_MAX, SafetyLoop};
 use watchdog::Watchdog;
 
 /// How long the edges get to say goodbye. With the rest of a stop it stays under two seconds.
 const GOODBYE: Duration = Duration::from_millis(1200);
+
+/// How long the last records may take to be durable.
+const JOURNAL_CLOSE_MAX: Millis = Millis(300);
+
+/// The journal's size: a segment, and all of them. A busy year of alarms is a few MiB.
+const SEGMENT_BYTES_MAX: u64 = 4 << 20;
+const JOURNAL_BYTES_MAX: u64 = 256 << 20;
 
 /// Polling may stand still at least this long before the watchdog goes hungry.
 const PATIENCE_MIN: Millis = Millis::from_secs(5);
@@ -74,7 +80,7 @@ pub struct Daemon {
     journal: Arc<Journal>,
     safety: JoinHandle<()>,
     edges: tokio::task::JoinSet<()>,
-    field: Field,
+    field: Arc<Field>,
     stop: CancellationToken,
 }
 
@@ -99,24 +105,28 @@ impl Daemon {
         };
         let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
         let patience = patience(&site);
-        let field = Field::spawn(loaded.links.clone(), inbox.clone(), stop.child_token());
-        let polls = field.poll_counter();
+        let field = Arc::new(Field::spawn(loaded.links.clone(), inbox.clone(), stop.child_token()));
+        let polls = Arc::clone(&field);
+        let safety = Safety::new(Arc::clone(&site), &memory, now);
+        journal.remember(safety.memory());
         let safety = SafetyLoop {
-            safety: Safety::new(Arc::clone(&site), &memory, now),
+            safety,
             inbox: inputs,
             facts: facts.clone(),
             orders,
             journal: Arc::clone(&journal),
-            watchdog: Watchdog::new(polls, patience, now.uptime),
+            watchdog: Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime),
             stop: stop.child_token(),
         };
         let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let mut edges = tokio::task::JoinSet::new();
-        let ears = Ears { facts: &facts, site: &site, inbox: &inbox, boot: &boot, stop: &stop };
-        edges.spawn(dispatch::dispatch(ordered, field.clone(), Arc::clone(&journal)));
+        edges.spawn(dispatch::dispatch(ordered, Arc::clone(&field), Arc::clone(&journal)));
         edges.spawn(log::log(Arc::clone(&site), facts.subscribe(), stop.child_token()));
-        ears.spawn_sinks(&loaded, &mut edges);
-        ears.spawn_web(&loaded, listener, banner, &mut edges);
+        let ears = Ears { facts: facts.clone(), site: Arc::clone(&site), inbox: inbox.clone(), boot, stop: stop.clone() };
+        edges::spawn_sinks(&ears, &loaded, &mut edges);
+        if let (Some(options), Some(listener)) = (loaded.web, listener) {
+            edges::spawn_web(&ears, options, listener, banner, &mut edges);
+        }
         // Last: everyone hears the first word of the loop.
         let safety = safety.spawn()?;
         Ok(Self { site, inbox, web, facts, journal, safety, edges, field, stop })
@@ -148,31 +158,33 @@ impl Daemon {
             tracing::warn!(still_running = self.edges.len(), "some edges did not end in time");
             self.edges.abort_all();
         }
-        let (safety, journal) = (self.safety, self.journal);
-        let _ = tokio::task::spawn_blocking(move || {
-            let _ = safety.join();
-            journal.close();
-        })
-        .await;
+        let safety = self.safety;
+        let _ = tokio::task::spawn_blocking(move || safety.join()).await;
+        self.journal.close(JOURNAL_CLOSE_MAX).await;
     }
 }
 
 /// What every edge needs to hear and to speak.
-struct Ears<'a> {
-    facts: &'a broadcast::Sender<Arc<Publication>>,
-    site: &'a Arc<Site>,
-    inbox: &'a Inbox,
-    boot: &'a str,
-    stop: &'a CancellationToken,
+#[derive(Clone)]
+struct Ears {
+    facts: broadcast::Sender<Arc<Publication>>,
+    site: Arc<Site>,
+    inbox: Inbox,
+    boot: String,
+    stop: CancellationToken,
 }
 
 fn open_journal(
     loaded: &Loaded,
     site: &Arc<Site>,
     inbox: &Inbox,
-) -> Result<(Arc<Journal>, crate::safety::memory::Memory), StartFault> {
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    match Journal::open(&loaded.state_dir, boot_id.trim(), site, inbox.clone()) {
+) -> Result<(Arc<Journal>, Memory), StartFault> {
+    let options = JournalOptions {
+        directory: loaded.state_dir.clone(),
+        segment_bytes_max: SEGMENT_BYTES_MAX,
+        total_bytes_max: JOURNAL_BYTES_MAX,
+    };
+    match Journal::open(&options, boot_id().trim(), site, inbox.clone()) {
         Ok((journal, recovered)) => {
             tracing::info!(
                 records = recovered.records,
@@ -182,11 +194,11 @@ fn open_journal(
             );
             Ok((Arc::new(journal), recovered.memory))
         }
-        Err(OpenFault::Locked { .. }) => Err(StartFault::Busy(loaded.state_dir.display().to_string())),
+        Err(OpenFault::InUse(_)) => Err(StartFault::Busy(loaded.state_dir.display().to_string())),
         Err(fault) => {
             // The room is watched all the same; the alarm stands for as long as that is so.
             tracing::error!(%fault, dir = %loaded.state_dir.display(), "no journal");
-            Ok((Arc::new(Journal::without_disk(inbox.clone())), crate::safety::memory::Memory::default()))
+            Ok((Arc::new(Journal::without_disk(site, inbox.clone())), Memory::default()))
         }
     }
 }
@@ -199,6 +211,10 @@ fn patience(site: &Site) -> Millis {
 
 /// A name for this start of the process: unique, short, and readable in a topic.
 fn boot_name(uptime_ms: u64) -> String {
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("{}-{:x}", boot_id.get(..8).unwrap_or("0"), uptime_ms)
+    format!("{}-{uptime_ms:x}", boot_id().get(..8).unwrap_or("0"))
+}
+
+/// The kernel's name for this boot of the machine.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::exchange::Publication;
 use crate::runtime::watchdog::Watchdog;
-use crate::safety::fact::{Fact, Input, Order, Output};
+use crate::safety::fact::{Input, Order, Output};
 use crate::safety::{Safety, TICK};
-use crate::store::journal::Journal;
+use crate::store::Journal;
 use crate::units::{Millis, Uptime};
 
 /// The most batches judged in one scan, so that a flood of samples cannot delay an order for long.
@@ -51,10 +51,11 @@ impl SafetyLoop {
             timer.block_on(gather(&mut self.inbox, &self.stop, &mut inputs));
             let now = clock::now();
             self.safety.scan(now, &inputs, &mut outputs);
-            let mut facts = Vec::with_capacity(outputs.len());
+            self.record(&inputs);
+            let (mut facts, mut orders) = (Vec::with_capacity(outputs.len()), Vec::new());
             for output in outputs.drain(..) {
                 match output {
-                    Output::Order(order) => self.hand_over(order),
+                    Output::Order(order) => orders.push(order),
                     Output::Fact(fact) => facts.push(fact),
                 }
             }
@@ -63,11 +64,24 @@ impl SafetyLoop {
                 last_said = now.uptime;
                 self.publish(Publication { number, now, facts });
             }
+            // After their facts, so that the journal has the decision before the intent. Both only queue.
+            orders.into_iter().for_each(|order| self.hand_over(order));
             self.watchdog.feed(now.uptime);
         }
     }
 
-    /// Orders go first and never wait. An order that could not be queued gets no answer: the core reads back
+    /// What came in and is no fact of the core: outcomes of orders, faults of emberwatch itself.
+    fn record(&self, inputs: &[Input]) {
+        for input in inputs {
+            match input {
+                Input::Answered { order, at, result } => self.journal.answer(*order, *at, *result),
+                Input::System { fault, failing } => self.journal.fault(*fault, *failing),
+                Input::Sampled { .. } | Input::Asked { .. } => {}
+            }
+        }
+    }
+
+    /// Orders never wait. An order that could not be queued gets no answer: the core reads back
     /// and tries again or goes on, as for any other order of unknown outcome.
     fn hand_over(&self, order: Order) {
         if let Err(refused) = self.orders.try_send(order) {
@@ -77,9 +91,7 @@ impl SafetyLoop {
 
     fn publish(&self, publication: Publication) {
         let publication = Arc::new(publication);
-        if publication.facts.iter().any(|fact| !matches!(fact, Fact::Reading { .. })) {
-            self.journal.note(&publication);
-        }
+        self.journal.note(&publication);
         // Nobody listening is no fault: every sink may be off.
         let _ = self.facts.send(publication);
     }

@@ -1,41 +1,35 @@
 //! A panic in an edge is caught, counted and the edge restarted; the safety path does not notice.
 
-use std::future::Future;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::exchange::Inbox;
+use crate::runtime::Ears;
 use crate::safety::fact::Input;
 use crate::safety::site::SystemFault;
 
 /// How long a task that panicked stays down, so that a broken one cannot spin.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
-/// Runs what `make` makes until the stop; again whenever it panics.
-pub(super) async fn supervise<F, T>(name: &'static str, inbox: Inbox, stop: CancellationToken, mut make: F)
+/// Runs what `make` makes until it ends well (true) or the stop; again whenever it does not.
+pub(super) async fn supervise<F, T>(name: &'static str, at: Ears, mut make: F)
 where
     F: FnMut() -> T,
-    T: Future<Output = ()> + Send + 'static,
+    T: Future<Output = bool>,
 {
-    while !stop.is_cancelled() {
-        let ended = tokio::spawn(make()).await;
-        match ended {
-            Ok(()) => return,
-            Err(error) if error.is_cancelled() => return,
-            Err(_) => {
-                tracing::error!(task = name, "panicked; it is restarted");
-                report(&inbox, true).await;
-                tokio::select! {
-                    () = tokio::time::sleep(RESTART_AFTER) => {}
-                    () = stop.cancelled() => return,
-                }
-                report(&inbox, false).await;
-            }
+    while !at.stop.is_cancelled() {
+        if make().await {
+            return;
         }
+        tracing::error!(task = name, "panicked; it is restarted");
+        report(&at, true).await;
+        tokio::select! {
+            () = tokio::time::sleep(RESTART_AFTER) => {}
+            () = at.stop.cancelled() => return,
+        }
+        report(&at, false).await;
     }
 }
 
-async fn report(inbox: &Inbox, failing: bool) {
-    let _ = inbox.send(vec![Input::System { fault: SystemFault::Restarted, failing }]).await;
+async fn report(at: &Ears, failing: bool) {
+    // Closed only when the loop has ended, and then nobody needs to know.
+    let _ = at.inbox.send(vec![Input::System { fault: SystemFault::Restarted, failing }]).await;
 }

@@ -59,7 +59,7 @@ impl Narrator {
                 let because: Vec<String> = change
                     .because
                     .iter()
-                    .map(|finding| text::evidence(&site, finding.rule, &finding.evidence))
+                    .map(|finding| text::evidence(&site, Some(finding.rule), &finding.evidence))
                     .collect();
                 let (zone, level) = (&site[change.zone].title, change.level.word().to_uppercase());
                 self.line(&format!("{zone}: {level}  {}", because.join("; ")));
@@ -71,13 +71,10 @@ impl Narrator {
                 }
             }
             Fact::Sequence(change) => {
-                let event = text::sequence_event(&site, change);
-                self.line(&format!("{}: {event}", site[change.sequence].title));
+                self.line(&text::sequence_event(&site, change.sequence, change.now.mode, &change.event));
             }
             Fact::Notice(notice) => self.line(&format!("notice to service owners: {}", text::notice(&site, notice))),
-            Fact::LoneVote { channel, .. } => {
-                self.line(&format!("{} spoke alone, nothing agreed: no cut", site[*channel].name));
-            }
+            Fact::LoneVote { rule, channel } => self.line(&text::lone_vote(&site, *rule, *channel)),
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
             Fact::Reading { .. } | Fact::Finding(_) | Fact::Gap { .. } | Fact::Followed { .. } => {}
         }

@@ -103,8 +103,9 @@ pub fn spawn(
     let hear = hear::Hear::new(board, topics, Arc::clone(&shared), inbox.clone());
     let connection = connection::Connection::new(options, will, shared, inbox, closing.clone());
     let hear = tokio::spawn(async move {
+        // Dropped by a panic too: the connection never outlives its hearing.
+        let _closes = closing.drop_guard();
         hear.run(hearing, stop).await;
-        closing.cancel();
     });
     MqttHandle { counters, tasks: [hear, tokio::spawn(connection.run())] }
 }

@@ -1,0 +1,154 @@
+//! Starts every edge that may fail, and starts it again when it panicked.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::config::Loaded;
+use crate::exchange::Publication;
+use crate::notify::options::WebhookOptions;
+use crate::notify::{self, Texts};
+use crate::runtime::Ears;
+use crate::runtime::supervise::supervise;
+use crate::safety::alarm::AlarmChange;
+use crate::safety::fact::Input;
+use crate::safety::sequence::{Notice, SequenceChange};
+use crate::safety::site::{Site, SystemFault};
+use crate::sinks::{influx, mqtt};
+use crate::units::Now;
+use crate::web::options::WebOptions;
+use crate::web::{self, Screen};
+use crate::wire::{Board, text};
+
+/// Starts MQTT, InfluxDB and the webhooks, as far as they are configured.
+pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>) {
+    if let Some(options) = loaded.mqtt.clone() {
+        let at = ears.clone();
+        edges.spawn(supervise("mqtt", ears.clone(), move || {
+            let (facts, stop) = (at.facts.subscribe(), at.stop.child_token());
+            let handle =
+                mqtt::spawn(options.clone(), Arc::clone(&at.site), at.boot.clone(), facts, at.inbox.clone(), stop.clone());
+            async move {
+                // Cancelled also when this is dropped, so that no half of it lives on beside a new one.
+                let _ends_all = stop.drop_guard();
+                handle.stopped().await
+            }
+        }));
+    }
+    if let Some(options) = loaded.influx.clone() {
+        let at = ears.clone();
+        edges.spawn(supervise("influx", ears.clone(), move || {
+            let started = influx::spawn(
+                &options,
+                Arc::clone(&at.site),
+                at.facts.subscribe(),
+                at.inbox.clone(),
+                at.stop.child_token(),
+            );
+            let inbox = at.inbox.clone();
+            async move {
+                match started {
+                    Ok(handle) => handle.task.await.is_ok(),
+                    Err(fault) => {
+                        tracing::error!(%fault, "InfluxDB cannot be used");
+                        let _ = inbox.send(vec![failing(SystemFault::Influx)]).await;
+                        true
+                    }
+                }
+            }
+        }));
+    }
+    for options in loaded.webhooks.clone() {
+        edges.spawn(supervise("webhook", ears.clone(), webhook(ears.clone(), options)));
+    }
+}
+
+/// One webhook target, as something that can be started again.
+fn webhook(at: Ears, options: WebhookOptions) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
+    let texts: Arc<dyn Texts> = Arc::new(Sentences);
+    move || {
+        let targets = std::slice::from_ref(&options);
+        let started =
+            notify::spawn(targets, &at.site, &at.boot, &at.facts.subscribe(), at.inbox.clone(), &at.stop, &texts);
+        let inbox = at.inbox.clone();
+        Box::pin(async move {
+            match started {
+                Ok(handles) => {
+                    let mut well = true;
+                    for handle in handles {
+                        well &= handle.task.await.is_ok();
+                    }
+                    well
+                }
+                Err(fault) => {
+                    tracing::error!(%fault, "a webhook cannot be used");
+                    let _ = inbox.send(vec![failing(SystemFault::Webhook)]).await;
+                    true
+                }
+            }
+        })
+    }
+}
+
+fn failing(fault: SystemFault) -> Input {
+    Input::System { fault, failing: true }
+}
+
+/// Starts the page. After a panic it listens on the same address again.
+pub(super) fn spawn_web(
+    ears: &Ears,
+    options: WebOptions,
+    listener: TcpListener,
+    banner: Option<String>,
+    edges: &mut JoinSet<()>,
+) {
+    let address = listener.local_addr().unwrap_or(options.listen);
+    let (at, mut first) = (ears.clone(), Some(listener));
+    edges.spawn(supervise("web", ears.clone(), move || {
+        let (at, options, banner, ready) = (at.clone(), options.clone(), banner.clone(), first.take());
+        async move {
+            let listener = match ready {
+                Some(listener) => Ok(listener),
+                None => TcpListener::bind(address).await,
+            };
+            let Ok(listener) = listener else { return false };
+            let screen = Box::new(BoardScreen(Board::new(Arc::clone(&at.site), at.boot.clone())));
+            let hearing = at.facts.subscribe();
+            let mut page = web::serve(listener, options, at.site, screen, hearing, at.inbox, at.stop, banner);
+            page.finished().await.is_ok()
+        }
+    }));
+}
+
+/// The board, as the page sees it.
+struct BoardScreen(Board);
+
+impl Screen for BoardScreen {
+    fn apply(&mut self, publication: &Publication) -> Option<serde_json::Value> {
+        self.0.apply(publication);
+        self.0.patch(publication)
+    }
+
+    fn snapshot(&self) -> serde_json::Value {
+        self.0.snapshot()
+    }
+}
+
+/// What people read in webhooks.
+struct Sentences;
+
+impl Texts for Sentences {
+    fn alarm(&self, site: &Site, change: &AlarmChange, _: Now) -> String {
+        text::alarm_change(site, change)
+    }
+
+    fn sequence(&self, site: &Site, change: &SequenceChange, _: Now) -> String {
+        text::sequence_event(site, change.sequence, change.now.mode, &change.event)
+    }
+
+    fn notice(&self, site: &Site, notice: &Notice, _: Now) -> String {
+        let advice = &site[notice.sequence].notice;
+        format!("{}. {advice}", text::notice(site, notice))
+    }
+}

@@ -25,6 +25,7 @@ impl Worker<'_> {
     pub(super) async fn execute(&mut self, order: Order) -> Input {
         let begun = clock::uptime();
         let result = self.drive(&order).await;
+        self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
         let at = clock::uptime();
         let took = at.since(begun).0;
         self.outside.tally.orders.fetch_add(1, Relaxed);

@@ -181,6 +181,23 @@ async fn a_unit_that_was_dead_comes_back() {
 }
 
 #[tokio::test]
+async fn after_an_outage_of_the_whole_line_no_unit_waits_out_a_rest() {
+    let mut requests = 0;
+    let server = Scripted::start(move |asked| {
+        requests += 1;
+        if requests <= 3 { Act::Silence } else { Act::Send(asked.good()) }
+    })
+    .await;
+    let mut room = room(vec![link(&server.address, vec![device(1, TEN, 20), device(2, TEN, 20)])], 8);
+    let begun = clock::uptime();
+    room.until(1, good).await;
+    room.until(2, good).await;
+    // Three time-outs of 100 ms; a rest would be 1.9 s.
+    let took = clock::uptime().since(begun);
+    assert!(took < Millis(1500), "{took}");
+}
+
+#[tokio::test]
 async fn a_link_without_a_server_says_so_each_period_and_leaves_other_links_alone() {
     let server = Scripted::start(|asked| Act::Send(asked.good())).await;
     let dead = link(&Scripted::nowhere().await, vec![device(1, TEN, 20)]);

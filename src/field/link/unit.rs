@@ -33,7 +33,10 @@ pub(super) struct Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Died,
+    /// It was dead, and answers.
     Revived,
+    /// It missed polls, and answers.
+    Recovered,
     Same,
 }
 
@@ -63,8 +66,17 @@ impl Unit {
         }
     }
 
+    /// Died so lately that it may have shared its cause with another unit that just recovered.
+    pub(super) const fn died_lately(&self) -> bool {
+        self.is_dead() && self.failures <= DEAD_AFTER + 1
+    }
+
     pub(super) fn answered(&mut self) -> Turn {
-        let turn = if self.is_dead() { Turn::Revived } else { Turn::Same };
+        let turn = match (self.is_dead(), self.failures) {
+            (true, _) => Turn::Revived,
+            (false, 0) => Turn::Same,
+            (false, _) => Turn::Recovered,
+        };
         *self = Self::new();
         turn
     }
@@ -226,6 +238,8 @@ mod tests {
         assert_eq!(unit.resting(now), None);
         assert_eq!(unit.answered(), Turn::Revived);
         assert_eq!(unit.answered(), Turn::Same);
+        assert_eq!(unit.failed(ReadFault::Timeout, now, &mut jitter), Turn::Same);
+        assert_eq!(unit.answered(), Turn::Recovered);
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(options: &'a LinkOptions, lanes: &'a mut Lanes, outside: Outside) -> Self {
         let now = clock::uptime();
+        // After a panic nothing is known of the units any more.
+        outside.tally.units_dead.store(0, Relaxed);
+        outside.tally.connected.store(false, Relaxed);
         let mut allowed = BTreeMap::new();
         for (unit, device) in options.devices.iter().enumerate() {
             for (id, name) in &device.actions {
@@ -169,7 +172,8 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn note_answer(&mut self, unit: usize) {
-        if self.units[unit].answered() == Turn::Revived {
+        let turn = self.units[unit].answered();
+        if turn == Turn::Revived {
             let device = self.device(unit);
             tracing::info!(
                 link = self.options.name,
@@ -178,6 +182,13 @@ impl<'a> Worker<'a> {
                 "unit answers"
             );
             self.outside.tally.units_dead.fetch_sub(1, Relaxed);
+        }
+        // What silenced several units at once has passed for all of them: none waits out a rest of its own.
+        if turn != Turn::Same {
+            for unit in self.units.iter_mut().filter(|unit| unit.died_lately()) {
+                unit.wake();
+                self.dead_rest_until = Uptime::default();
+            }
         }
     }
 

@@ -98,3 +98,27 @@ fn values_have_names() {
     assert_eq!(label("alarms", 5.0).unwrap(), "cell-temp-high contactor-fault");
     assert_eq!(label("voltage", 5.0), None);
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_file_is_refused_or_read_but_never_a_panic(
+        file in 0_usize..8,
+        start in 0.0..1.0_f64,
+        length in 0_usize..60,
+        filler in proptest::sample::select(vec!["", "9", "\"", "[", "]", "= 1", "\n[[point]]\n", "-1", "nan", "é"]),
+    ) {
+        let text = builtin().values().nth(file).unwrap().text;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a place in a short text")]
+        let mut start = (start * text.len() as f64) as usize;
+        let mut end = (start + length).min(text.len());
+        while !text.is_char_boundary(start) { start -= 1; }
+        while !text.is_char_boundary(end) { end += 1; }
+        let damaged = format!("{}{filler}{}", &text[..start], &text[end..]);
+        if let Err(faults) = Profile::parse(&damaged, "x") {
+            proptest::prop_assert!(!faults.is_empty());
+            for fault in faults {
+                proptest::prop_assert!(damaged.get(fault.span.clone()).is_some(), "{:?}", fault);
+            }
+        }
+    }
+}

@@ -98,3 +98,41 @@ impl Clone for FaultReport {
         Self { shared: Arc::clone(&self.shared), mine: std::sync::atomic::AtomicBool::new(false) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(inputs: &mut mpsc::Receiver<Vec<Input>>) -> Option<bool> {
+        match inputs.try_recv().ok()?.as_slice() {
+            [Input::System { fault: SystemFault::Webhook, failing }] => Some(*failing),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_fault_stands_while_any_holder_fails_and_is_told_once() {
+        let (inbox, mut inputs) = mpsc::channel(8);
+        let one = FaultReport::new(inbox, SystemFault::Webhook);
+        let other = one.clone();
+        one.set(true);
+        one.set(true);
+        other.set(true);
+        assert_eq!((told(&mut inputs), told(&mut inputs)), (Some(true), None));
+        one.set(false);
+        assert_eq!(told(&mut inputs), None);
+        other.set(false);
+        assert_eq!(told(&mut inputs), Some(false));
+    }
+
+    #[test]
+    fn what_found_the_inbox_full_is_told_later() {
+        let (inbox, mut inputs) = mpsc::channel(1);
+        inbox.try_send(Vec::new()).expect("room for one");
+        let report = FaultReport::new(inbox, SystemFault::Webhook);
+        report.set(true);
+        assert!(inputs.try_recv().is_ok());
+        report.set(true);
+        assert_eq!(told(&mut inputs), Some(true));
+    }
+}

@@ -313,6 +313,27 @@ async fn a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_full_makes_room_by_its_oldest_segments_only() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 1..6 {
+        let (journal, _, _inputs) = open(directory.path(), BOOT);
+        journal.note(&publication(number, vec![raised(number, 0, Priority::High)]));
+        assert!(journal.close(LONG).await);
+    }
+    let trouble = Arc::new(Trouble::default());
+    *trouble.write.lock().unwrap() = Some((ENOSPC, 2));
+    let (journal, _inputs) = open_bad(directory.path(), &trouble);
+    until(|| 0 < journal.health().durable).await;
+    assert!(journal.close(LONG).await);
+    let first = directory.path().join("journal-0000000000000001.log");
+    let last = directory.path().join("journal-0000000000000005.log");
+    assert!(!first.exists() && last.exists());
+    let (_journal, recovered, _inputs) = open(directory.path(), BOOT);
+    assert_eq!(recovered.memory.alarms.len(), 1);
+    assert_eq!(recovered.memory.numbers.alarm_change, 5);
+}
+
+#[tokio::test]
 async fn short_writes_are_completed() {
     let directory = tempfile::tempdir().unwrap();
     let trouble = Arc::new(Trouble::default());

@@ -5,6 +5,7 @@
 #[path = "mqtt_support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use emberwatch::safety::site::{AlarmId, PointId, Priority, SystemFault};
 use emberwatch::sinks::mqtt::MqttCounters;
 use emberwatch::sinks::mqtt::options::{MqttVersion, TlsOptions};
 use emberwatch::units::Value;
-use support::{Broker, Listener, Sink, authority, options, until};
+use support::{Broker, Listener, Sink, authority, bad_link, options, until};
 use tokio::net::TcpListener;
 
 const BOTH: [MqttVersion; 2] = [MqttVersion::V3, MqttVersion::V5];
@@ -166,6 +167,36 @@ async fn a_broker_restart_half_way_loses_no_event() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_cut_again_and_again_loses_no_event() {
+    const EVENTS: u64 = 3_000;
+    for version in BOTH {
+        let broker = Broker::start("max_queued_messages 0\n").await;
+        let mut listener = Listener::start(&broker, &[]).await;
+        let sink = Sink::start(options(version, bad_link(broker.port, Duration::from_millis(60)).await));
+        let counters = Arc::clone(sink.counters());
+        let talk = async {
+            for _ in 0..EVENTS / 10 {
+                (0..10).for_each(|_| sink.say(vec![happening(), reading(20.0)]));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let hear = async {
+            let mut numbers = BTreeSet::new();
+            while numbers.len() < usize::try_from(EVENTS).unwrap() {
+                let event = listener.expect(|it| it.topic == EVENT).await;
+                let json: serde_json::Value = serde_json::from_str(&event.payload).unwrap();
+                numbers.insert(json["seq"].as_u64().unwrap());
+            }
+            numbers
+        };
+        let ((), numbers) = tokio::join!(talk, hear);
+        assert_eq!(numbers.last(), Some(&EVENTS));
+        assert!(MqttCounters::get(&counters.reconnects) > 3, "the link was cut");
+        assert_eq!(MqttCounters::get(&counters.dropped_events), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_broker_that_refuses_raises_the_fault_and_taking_it_again_clears_it() {
     let rules = "topic readwrite emberwatch/1/s1/gateway/#\ntopic readwrite test/#\n";
     let broker = Broker::with_acl(rules).await;
@@ -245,4 +276,31 @@ async fn a_publication_reaches_the_socket_at_once_when_idle() {
     }
     // The typical cost, not the worst of a busy machine.
     assert!(best < Duration::from_millis(5), "{best:?}");
+}
+
+/// A link that swallows everything: the broker stands still and the socket fills up.
+#[tokio::test]
+async fn a_broker_that_stands_still_is_noticed_and_does_not_hold_up_a_stop() {
+    let broker = Broker::start("").await;
+    let mut sink = Sink::start(options(MqttVersion::V5, broker.port));
+    sink.until_connected().await;
+    assert_eq!(sink.told().await, mqtt(false));
+    broker.freeze();
+    for _ in 0..100 {
+        for _ in 0..500 {
+            sink.say(vec![reading(20.0)]);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(sink.told().await, mqtt(true));
+    broker.thaw();
+    sink.say(vec![happening()]);
+    assert_eq!(sink.told().await, mqtt(false));
+    until("an empty outbox", || MqttCounters::get(&sink.counters().waiting) == 0).await;
+    broker.freeze();
+    sink.say(vec![happening()]);
+    let begun = clock::uptime();
+    sink.stop().await;
+    assert!(clock::uptime().since(begun).0 < 1000);
+    broker.thaw();
 }

@@ -148,15 +148,15 @@ async fn a_slow_answer_meets_the_deadline_and_delays_no_other_target() {
     let slow = Server::start(|_, _| Reply::Dribble).await;
     let good = Server::start(|_, _| Reply::Status(200, "")).await;
     let mut targets = to(&slow);
-    targets[0].timeout = Millis(600);
+    targets[0].timeout = Millis(1500);
     targets.extend(to(&good));
     let begun = clock::uptime();
     let running = start(&targets);
     good.wait_for(1).await;
-    assert!(clock::uptime().since(begun) < Millis(600));
+    assert_eq!(running.handles[0].counts().failures, 0, "the other target still waits");
     until(|| running.handles[0].counts().failures == 1).await;
     let took = clock::uptime().since(begun);
-    assert!(Millis(600) <= took && took < Millis(2500), "{took}");
+    assert!(Millis(1500) <= took && took < Millis(10_000), "{took}");
 }
 
 #[tokio::test]

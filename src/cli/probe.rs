@@ -1,12 +1,12 @@
 //! `emberwatch probe`: one device, read once, as a table.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::cli::check::load_or_complain;
 use crate::cli::{Exit, config_paths, edge_runtime, print, say};
 use crate::field::options::{DeviceOptions, LinkOptions};
 use crate::field::probe::{self, ProbeRow};
+use crate::wire::why;
 
 /// Arguments of `probe`.
 #[derive(clap::Args)]
@@ -37,8 +37,7 @@ pub(crate) fn probe(args: &ProbeArgs) -> Exit {
             return Exit::Internal;
         }
     };
-    let timeout = Duration::from_millis(link.timeout.0);
-    let rows = runtime.block_on(probe::read(&link.address, device.unit, &device.profile, timeout));
+    let rows = runtime.block_on(probe::read(&link.address, device.unit, &device.profile, link.timeout));
     say(&format!(
         "{} · unit {} at {} · profile {} ({})",
         device.name, device.unit, link.address, device.profile.id, device.profile.source
@@ -58,7 +57,7 @@ fn find<'a>(links: &'a [LinkOptions], name: &str) -> Option<(&'a LinkOptions, &'
 /// The rows as text, columns aligned.
 fn table(rows: &[ProbeRow]) -> Vec<String> {
     let cells: Vec<[String; 7]> = std::iter::once(
-        ["point", "table", "address", "raw", "value", "unit", "verdict"].map(str::to_owned),
+        ["point", "table", "address", "raw", "value", "unit", "quality"].map(str::to_owned),
     )
     .chain(rows.iter().map(|row| {
         [
@@ -68,7 +67,7 @@ fn table(rows: &[ProbeRow]) -> Vec<String> {
             words(&row.words),
             value(row),
             row.unit.symbol().to_owned(),
-            row.verdict(),
+            quality(row),
         ]
     }))
     .collect();
@@ -114,14 +113,31 @@ fn json(row: &ProbeRow) -> String {
         "value": row.result.ok().map(crate::units::Value::get),
         "label": row.label,
         "unit": row.unit.ucum(),
-        "verdict": row.verdict(),
+        "quality": quality(row),
     })
     .to_string()
 }
 
+fn is_good(row: &ProbeRow) -> bool {
+    row.result.is_ok() && row.in_range != Some(false)
+}
+
+/// Quality and range verdict in words.
+fn quality(row: &ProbeRow) -> String {
+    match (row.result, row.in_range) {
+        (Ok(_), Some(true)) => "good, in range".to_owned(),
+        (Ok(_), None) => "good".to_owned(),
+        (Ok(_), Some(false)) => "bad: out of range".to_owned(),
+        (Err(fault), _) => format!("bad: {}", why::fault(fault)),
+    }
+}
+
 fn verdict(rows: &[ProbeRow]) -> Exit {
-    let answered = rows.iter().any(|row| row.result.is_ok() || row.answered());
-    let good = rows.iter().filter(|row| row.is_good()).count();
+    let answered = rows.iter().any(|row| match row.result {
+        Ok(_) => true,
+        Err(fault) => fault.is_answer(),
+    });
+    let good = rows.iter().filter(|row| is_good(row)).count();
     say(&format!("{good} of {} points good", rows.len()));
     match (answered, good == rows.len()) {
         (false, _) => {

@@ -175,8 +175,13 @@ pub fn spawn(
             shared.put(message);
         }
         let ear = listen(maker, hearing.resubscribe(), Arc::clone(&shared));
-        let courier =
-            Courier { target, shared: Arc::clone(&shared), fault: fault.clone(), failures: 0, wrong: 0 };
+        let courier = Courier {
+            target,
+            shared: Arc::clone(&shared),
+            fault: fault.clone(),
+            failures: 0,
+            wrong: (Arc::from(""), 0),
+        };
         let stop = stop.clone();
         let task = tokio::spawn(async move {
             tokio::select! {
@@ -319,8 +324,8 @@ struct Courier {
     fault: FaultReport,
     /// Failed tries in a row.
     failures: usize,
-    /// Tries of the first message that the target called wrong.
-    wrong: u32,
+    /// The message that the target called wrong last, and how often in a row.
+    wrong: (Arc<str>, u32),
 }
 
 impl Courier {
@@ -364,7 +369,7 @@ impl Courier {
         if verdict == Verdict::Delivered {
             self.shared.queue().remove(&message.id);
             self.shared.delivered.fetch_add(1, Ordering::Relaxed);
-            (self.failures, self.wrong) = (0, 0);
+            self.failures = 0;
             self.fault.set(false);
             return (Millis::ZERO, true);
         }
@@ -383,12 +388,12 @@ impl Courier {
                 (GONE_WAIT, false)
             }
             Verdict::Wrong { why } => {
-                self.wrong += 1;
+                let before = if self.wrong.0 == message.id { self.wrong.1 } else { 0 };
+                self.wrong = (Arc::clone(&message.id), before + 1);
                 tracing::error!(%target, %why, id = %message.id, "webhook target calls the message wrong");
-                if WRONG_TRIES_MAX <= self.wrong {
+                if WRONG_TRIES_MAX <= self.wrong.1 {
                     self.shared.queue().remove(&message.id);
                     self.shared.rejected.fetch_add(1, Ordering::Relaxed);
-                    self.wrong = 0;
                 }
                 (jittered(wait), true)
             }

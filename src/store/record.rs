@@ -12,6 +12,7 @@ use crate::safety::risk::{Finding, Level, LevelChange};
 use crate::safety::sequence::{Notice, NoticeStage, SequenceChange, SequenceEvent};
 use crate::safety::site::Site;
 use crate::store::names;
+pub use crate::store::run::*;
 pub use crate::store::wire::*;
 
 /// One record.

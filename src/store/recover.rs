@@ -158,7 +158,7 @@ fn decode(frame: &Frame<'_>) -> Option<Record> {
 pub struct Records {
     directory: PathBuf,
     segments: VecDeque<String>,
-    records: VecDeque<Record>,
+    loaded: VecDeque<Record>,
     last: u64,
 }
 
@@ -167,12 +167,7 @@ impl Records {
         let mut names = disk::list(directory)?;
         names.retain(|name| segment::number_in(name).is_some());
         names.sort();
-        Ok(Self {
-            directory: directory.to_owned(),
-            segments: names.into(),
-            records: VecDeque::new(),
-            last: 0,
-        })
+        Ok(Self { directory: directory.to_owned(), segments: names.into(), loaded: VecDeque::new(), last: 0 })
     }
 
     fn load(&mut self, name: &str) {
@@ -184,7 +179,7 @@ impl Records {
                 if !is_snapshot {
                     self.last = record.number;
                 }
-                self.records.push_back(record);
+                self.loaded.push_back(record);
             }
         }
     }
@@ -194,10 +189,10 @@ impl Iterator for Records {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
-        while self.records.is_empty() {
+        while self.loaded.is_empty() {
             let name = self.segments.pop_front()?;
             self.load(&name);
         }
-        self.records.pop_front()
+        self.loaded.pop_front()
     }
 }

@@ -101,9 +101,9 @@ pub(super) fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
     let mut whole_to = at;
     while at < bytes.len() {
         if let Some((frame, claims, crc)) = frame_at(&bytes[at..]) {
-            if whole_to < at && !damage_known {
-                scan.damaged += 1;
-            } else if whole_to == at && !damage_known && before.is_some_and(|before| before != claims) {
+            let skipped = whole_to < at;
+            let follows_another = before.is_some_and(|before| before != claims);
+            if !damage_known && (skipped || follows_another) {
                 scan.damaged += 1;
             }
             at += FRAME_HEAD_BYTES + frame.payload.len();

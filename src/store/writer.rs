@@ -74,6 +74,8 @@ struct Segment {
     length: u64,
     /// Bytes up to the end of its snapshot.
     head: u64,
+    /// Whether it begins with the whole memory, so that older segments can go.
+    headed: bool,
     /// Whether anything in it is durable.
     proven: bool,
 }
@@ -142,13 +144,12 @@ impl Writer {
         match item {
             Item::Facts { first, publication } => {
                 let site = Arc::clone(&self.shared.site);
-                let mut number = first;
                 let mut urgent = false;
                 let kept = publication.facts.iter().filter(|fact| is_kept(fact));
-                for body in kept.filter_map(|fact| Body::of_fact(&site, fact)) {
+                let bodies = kept.filter_map(|fact| Body::of_fact(&site, fact));
+                for (number, body) in (first..).zip(bodies) {
                     urgent |= !body.is_routine();
                     self.encode(number, publication.now, &body);
-                    number += 1;
                 }
                 urgent
             }
@@ -275,7 +276,9 @@ impl Writer {
             self.disk.sync()?;
             segment.proven = true;
             self.shared.segments.fetch_add(1, Ordering::Relaxed);
-            self.prune();
+            if segment.headed {
+                self.prune();
+            }
         }
         Ok(true)
     }
@@ -286,7 +289,8 @@ impl Writer {
         let name = segment::file_name(number);
         let file = self.disk.create(&name, self.shared.segment_bytes_max)?;
         let (head, crc) = segment::header(number);
-        let mut segment = Segment { file, name, before: crc, length: 0, head: 0, proven: false };
+        let mut segment =
+            Segment { file, name, before: crc, length: 0, head: 0, headed: false, proven: false };
         let (upto, snapshot) = self.shared.snapshot();
         let body = Body::Snapshot(Box::new(snapshot));
         let mut bytes = head.to_vec();
@@ -294,6 +298,7 @@ impl Writer {
             let (frame, crc) = segment::frame(crc, upto, body.kind(), &payload);
             bytes.extend_from_slice(&frame);
             segment.before = crc;
+            segment.headed = true;
         }
         segment.length = bytes.len() as u64;
         segment.head = segment.length;

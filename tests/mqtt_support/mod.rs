@@ -107,6 +107,16 @@ impl Broker {
         self.child = Self::launch(&self.folder, self.port).await;
     }
 
+    /// Lets it stand still, with its sockets open.
+    pub(crate) fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
     /// Opens the access list while it runs.
     pub(crate) fn allow_everything(&self) {
         std::fs::write(self.folder.path().join("acl"), "topic readwrite #\n").unwrap();
@@ -342,7 +352,7 @@ pub(crate) async fn ears() -> (u16, mpsc::Receiver<Instant>) {
     let (tell, arrivals) = mpsc::channel(1024);
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         let _connect = socket.read(&mut buffer).await.unwrap();
         socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
         while socket.read(&mut buffer).await.is_ok_and(|count| count > 0) {
@@ -352,4 +362,19 @@ pub(crate) async fn ears() -> (u16, mpsc::Receiver<Instant>) {
         }
     });
     (port, arrivals)
+}
+
+/// A link to a broker that is cut again and again, after `each` time, in the middle of whatever is under way.
+pub(crate) async fn bad_link(broker: u16, each: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(("127.0.0.1", broker)).await.unwrap();
+            // Whichever way it ends, both sockets are dropped.
+            let _ = timeout(each, tokio::io::copy_bidirectional(&mut near, &mut far)).await;
+        }
+    });
+    port
 }

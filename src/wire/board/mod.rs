@@ -21,7 +21,7 @@ use crate::safety::reading::Reading;
 use crate::safety::risk::Level;
 use crate::safety::sequence::{Phase, SequenceChange, SequenceEvent, SequenceState};
 use crate::safety::site::{
-    AlarmId, AlarmSource, DeviceId, PointId, Priority, RoomId, SequenceId, Site, SystemFault, ZoneId,
+    AlarmId, AlarmSource, DeviceId, PointId, Priority, RoomId, SequenceId, Site, ZoneId,
 };
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::device::{DeviceStatus, Link};
@@ -276,12 +276,6 @@ impl Board {
             matches!(self.site[*alarm].source, AlarmSource::System(_)) && active(record)
         });
         own.map(|(alarm, _)| self.site[alarm].name.as_str()).collect()
-    }
-
-    /// True if this part of emberwatch itself is said to fail.
-    #[must_use]
-    pub fn fails(&self, fault: SystemFault) -> bool {
-        self.standing().any(|(alarm, _)| self.site[alarm].source == AlarmSource::System(fault))
     }
 
     /// The worst level of a room's zones.

@@ -1,5 +1,5 @@
 //! `event`: every transition, in order. Readings and findings are no transitions; the levels and alarms
-//! that follow from them are.
+//! that follow from them are. Nor is new evidence for the same level.
 
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
     let site = envelope.site;
     match fact {
         Fact::Reading { .. } | Fact::Finding(_) => None,
+        Fact::Level(change) if change.level == change.was => None,
         Fact::Level(change) => {
             let body = json!({
                 "zone": site[change.zone].name, "level": change.level.word(), "was": change.was.word(),

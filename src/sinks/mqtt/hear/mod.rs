@@ -43,6 +43,14 @@ const SUMMARY_EXPIRY_S: u32 = 30;
 /// A reading is worthless after so many of its periods.
 const DATA_EXPIRY_PERIODS: u64 = 3;
 
+/// Whether publications were missed: the fault clears after one whole beat without.
+#[derive(Clone, Copy)]
+enum Missed {
+    Nothing,
+    Lately,
+    Before,
+}
+
 pub(super) struct Hear {
     board: Board,
     topics: Topics,
@@ -50,7 +58,7 @@ pub(super) struct Hear {
     buffer: String,
     shared: Arc<Shared>,
     overload: FaultLine,
-    missed: bool,
+    missed: Missed,
     heard: Option<Uptime>,
     beats: u32,
     told: Option<(GatewayState, Vec<String>)>,
@@ -67,7 +75,7 @@ impl Hear {
             buffer: String::new(),
             shared,
             overload,
-            missed: false,
+            missed: Missed::Nothing,
             heard: None,
             beats: 0,
             told: None,
@@ -75,7 +83,7 @@ impl Hear {
     }
 
     pub(super) async fn run(mut self, mut hearing: Hearing, stop: CancellationToken) {
-        self.everything();
+        self.introduce();
         let mut beat = interval(HEARTBEAT_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -99,8 +107,9 @@ impl Hear {
         self.shared.filled.notify_one();
     }
 
-    /// All there is to say before anything is heard.
-    fn everything(&mut self) {
+    /// What is true before anything is heard. Nothing of the plant: what the broker still shows of the last
+    /// run is better than a calm that nobody has seen.
+    fn introduce(&mut self) {
         let site = Arc::clone(self.board.site());
         self.say_status(GatewayState::Starting);
         let info = gateway::info(&self.board.envelope());
@@ -108,19 +117,30 @@ impl Hear {
         for device in (0..site.devices.len()).map(DeviceId::at) {
             let meta = device_meta(&self.board.envelope(), device);
             self.state(&self.topics.device_meta[device.index()], &meta, Urgency::Later, None);
-            self.say_device(device);
         }
+    }
+
+    /// All state after the first publication, which tells what stood before a restart. An alarm may have
+    /// returned while this gateway was down: what the broker kept of it must go.
+    fn everything(&self) {
+        let site = self.board.site();
+        (0..site.devices.len()).for_each(|index| self.say_device(DeviceId::at(index)));
         (0..site.zones.len()).for_each(|index| self.say_zone(ZoneId::at(index)));
         (0..site.sequences.len()).for_each(|index| self.say_sequence(SequenceId::at(index)));
-        // An alarm may have returned while this gateway was down: what the broker kept of it must go.
-        for topic in &self.topics.alarm {
-            self.shared.outbox().gone(topic);
+        (0..site.rooms.len()).for_each(|index| self.say_summary(RoomId::at(index)));
+        for alarm in (0..site.alarms.len()).map(AlarmId::at) {
+            if self.board.alarm(alarm).state == AlarmState::Normal {
+                self.shared.outbox().gone(&self.topics.alarm[alarm.index()]);
+            }
         }
     }
 
     fn take(&mut self, publication: &Publication) {
-        self.heard = Some(clock::uptime());
+        let first = self.heard.replace(clock::uptime()).is_none();
         self.board.apply(publication);
+        if first {
+            self.everything();
+        }
         self.say_data();
         let changes = self.board.changes();
         let site = self.board.site();
@@ -142,13 +162,18 @@ impl Hear {
     fn lagged(&mut self, count: u64) {
         MqttCounters::add(&self.shared.counters.missed, count);
         tracing::warn!(count, "MQTT sink missed publications");
-        self.missed = true;
+        self.missed = Missed::Lately;
         self.overload.set(true);
     }
 
     fn beat(&mut self) {
-        if !std::mem::take(&mut self.missed) {
-            self.overload.set(false);
+        match self.missed {
+            Missed::Nothing => {}
+            Missed::Lately => self.missed = Missed::Before,
+            Missed::Before => {
+                self.missed = Missed::Nothing;
+                self.overload.set(false);
+            }
         }
         self.overload.flush();
         self.renew_status();
@@ -300,95 +325,4 @@ fn bytes(body: &Value) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use tokio::sync::{Notify, mpsc};
-
-    use super::super::outbox::Outbox;
-    use super::*;
-    use crate::safety::fact::Fact;
-    use crate::units::Value as Number;
-    use crate::wire::testsite;
-
-    fn hear() -> Hear {
-        let counters = Arc::new(MqttCounters::default());
-        let outbox = Mutex::new(Outbox::new(100, Arc::clone(&counters)));
-        let shared = Arc::new(Shared { outbox, filled: Notify::new(), counters });
-        let site = testsite::shared();
-        let topics = Topics::new("emberwatch", &site);
-        let (inbox, _core) = mpsc::channel(1);
-        Hear::new(Board::new(site, "B1".to_owned()), topics, shared, inbox)
-    }
-
-    fn said(hear: &Hear) -> Vec<(String, String, Option<u32>)> {
-        let mut all = Vec::new();
-        while let Some((_, it)) = hear.shared.outbox().next(clock::uptime(), true, 1 << 20) {
-            let text = String::from_utf8_lossy(&it.payload).into_owned();
-            all.push((it.topic.to_string(), text, it.expiry_s));
-        }
-        all
-    }
-
-    fn publication(facts: Vec<Fact>) -> Publication {
-        Publication { number: 1, now: clock::now(), facts }
-    }
-
-    #[test]
-    fn the_heart_beats_only_while_the_loop_speaks() {
-        let mut hear = hear();
-        let heart = |hear: &Hear| said(hear).iter().any(|it| it.0.ends_with("/gw1/heartbeat"));
-        hear.beat();
-        assert!(!heart(&hear), "nothing was heard yet");
-        hear.take(&publication(vec![]));
-        hear.beat();
-        assert!(heart(&hear));
-        hear.heard = Some(Uptime(clock::uptime().0.saturating_sub(6_000)));
-        hear.beat();
-        let last = said(&hear);
-        assert!(last.iter().all(|it| !it.0.ends_with("/heartbeat")));
-        let status = last.iter().find(|it| it.0 == "emberwatch/1/s1/gateway/gw1/status");
-        assert!(status.is_some_and(|it| it.1.contains("degraded")), "{status:?}");
-    }
-
-    #[test]
-    fn each_device_that_was_read_gets_one_document_with_its_expiry() {
-        let mut hear = hear();
-        let taken = clock::uptime();
-        let value = Number::new(20.5).expect("finite");
-        let good = |point| Fact::Reading { point: PointId(point), reading: Reading::Good { value, taken } };
-        hear.take(&publication(vec![good(2), good(0), good(1)]));
-        let data: Vec<_> = said(&hear).into_iter().filter(|it| it.0.ends_with("/data")).collect();
-        assert_eq!(data.len(), 2);
-        assert_eq!(data[0].0, "emberwatch/1/s1/b1/device/bms-1/data");
-        assert!(data[0].1.contains("\"soc\":{\"v\":20.5,\"u\":\"%\"}"), "{}", data[0].1);
-        assert_eq!((data[0].2, data[1].2), (Some(3), Some(3)));
-    }
-
-    #[test]
-    fn everything_is_said_before_anything_is_heard() {
-        let mut hear = hear();
-        hear.everything();
-        let topics: Vec<String> = said(&hear).into_iter().map(|it| it.0).collect();
-        for leaf in [
-            "gateway/gw1/status",
-            "gateway/gw1/info",
-            "b1/device/bms-1/meta",
-            "b1/device/brk-1/state",
-            "b1/zone/rack-1",
-            "b1/sequence/cut-rack-1",
-            "b1/alarm/cell-temp",
-        ] {
-            assert!(topics.contains(&format!("emberwatch/1/s1/{leaf}")), "{leaf}");
-        }
-    }
-
-    #[test]
-    fn no_reading_is_ever_retained() {
-        let mut hear = hear();
-        hear.take(&publication(vec![Fact::Reading { point: PointId(0), reading: Reading::NeverSeen }]));
-        while let Some((_, it)) = hear.shared.outbox().next(clock::uptime(), true, 1 << 20) {
-            assert!(!it.topic.ends_with("/data") || (!it.retain && !it.acknowledged));
-        }
-    }
-}
+mod tests;

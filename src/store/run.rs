@@ -1,0 +1,269 @@
+//! Sequences and their runs as JSON and back, without loss: every step and every state of a stage.
+
+use serde::{Deserialize, Serialize};
+
+use crate::safety::fact::{DriveFault, Operator, OrderId};
+use crate::safety::memory::SequenceMemory;
+use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceState, StageFault, StageState, Step};
+use crate::safety::site::Site;
+use crate::store::names;
+use crate::store::wire::ModeWord;
+use crate::units::{Uptime, WallTime};
+
+/// What is remembered of a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's SequenceMemory")]
+pub struct SequenceWire {
+    pub mode: ModeWord,
+    pub configured: ModeWord,
+    pub stages: Vec<String>,
+    pub run: Option<RunWire>,
+}
+
+/// A run of a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's Run")]
+pub struct RunWire {
+    pub id: u64,
+    pub cause: CauseWire,
+    pub since: i64,
+    pub shadow: bool,
+    pub step: StepWire,
+    pub stages: Vec<StageWire>,
+    pub aborting: Option<String>,
+}
+
+/// What started a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant and field is the one of the core's Cause")]
+pub enum CauseWire {
+    Vote { voting: u32, by_policy: bool },
+    Manual { by: String },
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant and field is the one of the core's Step")]
+pub enum StepWire {
+    Countdown { until: u64 },
+    Rereading { stage: u8, attempt: u8, from: u64, until: u64 },
+    Waiting { stage: u8, attempt: u8, from: u64, until: u64 },
+    Ordered { stage: u8, order: u64, attempt: u8, answer_by: u64 },
+    Verifying { stage: u8, attempt: u8, after: u64, until: u64 },
+    Held { stage: u8 },
+    Done,
+    Failed,
+    Aborted { by: String },
+}
+
+/// What became of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's StageState")]
+pub enum StageWire {
+    Pending,
+    Waiting,
+    Ordered,
+    Confirmed,
+    Verified,
+    Skipped,
+    Failed(StageFaultWire),
+}
+
+/// Why a stage failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's StageFault")]
+pub enum StageFaultWire {
+    Permissive(String),
+    Drive(DriveWire),
+    NoEffect(String),
+}
+
+/// What became of an order that was not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the one of the core's DriveFault")]
+pub enum DriveWire {
+    NotSent,
+    Exception(u8),
+    NoAnswer,
+    WrongEcho,
+    NotAllowed,
+}
+
+impl SequenceWire {
+    pub(super) fn of(site: &Site, core: &SequenceMemory) -> Self {
+        let run = match &core.state.phase {
+            Phase::Idle => None,
+            Phase::Run(run) => Some(RunWire::of(site, run)),
+        };
+        Self {
+            mode: core.state.mode.into(),
+            configured: core.configured.into(),
+            stages: core.stages.clone(),
+            run,
+        }
+    }
+
+    pub(super) fn to(&self, site: &Site) -> SequenceMemory {
+        let phase = self.run.as_ref().map_or(Phase::Idle, |run| Phase::Run(run.to(site)));
+        SequenceMemory {
+            state: SequenceState { mode: self.mode.into(), phase },
+            configured: self.configured.into(),
+            stages: self.stages.clone(),
+        }
+    }
+}
+
+impl RunWire {
+    fn of(site: &Site, core: &Run) -> Self {
+        let cause = match &core.cause {
+            Cause::Vote { voting, by_policy } => CauseWire::Vote { voting: *voting, by_policy: *by_policy },
+            Cause::Manual { by } => CauseWire::Manual { by: by.to_string() },
+        };
+        Self {
+            id: core.id.0,
+            cause,
+            since: core.since.0,
+            shadow: core.shadow,
+            step: StepWire::of(&core.step),
+            stages: core.stages.iter().map(|stage| StageWire::of(site, *stage)).collect(),
+            aborting: core.aborting.as_ref().map(ToString::to_string),
+        }
+    }
+
+    fn to(&self, site: &Site) -> Run {
+        let cause = match &self.cause {
+            CauseWire::Vote { voting, by_policy } => Cause::Vote { voting: *voting, by_policy: *by_policy },
+            CauseWire::Manual { by } => Cause::Manual { by: Operator::from(by.as_str()) },
+        };
+        Run {
+            id: RunId(self.id),
+            cause,
+            since: WallTime(self.since),
+            shadow: self.shadow,
+            step: self.step.to(),
+            stages: self.stages.iter().map(|stage| stage.to(site)).collect(),
+            aborting: self.aborting.as_deref().map(Operator::from),
+        }
+    }
+}
+
+impl StepWire {
+    fn of(core: &Step) -> Self {
+        match *core {
+            Step::Countdown { until } => Self::Countdown { until: until.0 },
+            Step::Rereading { stage, attempt, from, until } => {
+                Self::Rereading { stage, attempt, from: from.0, until: until.0 }
+            }
+            Step::Waiting { stage, attempt, from, until } => {
+                Self::Waiting { stage, attempt, from: from.0, until: until.0 }
+            }
+            Step::Ordered { stage, order, attempt, answer_by } => {
+                Self::Ordered { stage, order: order.0, attempt, answer_by: answer_by.0 }
+            }
+            Step::Verifying { stage, attempt, after, until } => {
+                Self::Verifying { stage, attempt, after: after.0, until: until.0 }
+            }
+            Step::Held { stage } => Self::Held { stage },
+            Step::Done => Self::Done,
+            Step::Failed => Self::Failed,
+            Step::Aborted { ref by } => Self::Aborted { by: by.to_string() },
+        }
+    }
+
+    pub(super) fn to(&self) -> Step {
+        match *self {
+            Self::Countdown { until } => Step::Countdown { until: Uptime(until) },
+            Self::Rereading { stage, attempt, from, until } => {
+                Step::Rereading { stage, attempt, from: Uptime(from), until: Uptime(until) }
+            }
+            Self::Waiting { stage, attempt, from, until } => {
+                Step::Waiting { stage, attempt, from: Uptime(from), until: Uptime(until) }
+            }
+            Self::Ordered { stage, order, attempt, answer_by } => {
+                Step::Ordered { stage, order: OrderId(order), attempt, answer_by: Uptime(answer_by) }
+            }
+            Self::Verifying { stage, attempt, after, until } => {
+                Step::Verifying { stage, attempt, after: Uptime(after), until: Uptime(until) }
+            }
+            Self::Held { stage } => Step::Held { stage },
+            Self::Done => Step::Done,
+            Self::Failed => Step::Failed,
+            Self::Aborted { ref by } => Step::Aborted { by: Operator::from(by.as_str()) },
+        }
+    }
+}
+
+impl StageWire {
+    fn of(site: &Site, core: StageState) -> Self {
+        match core {
+            StageState::Pending => Self::Pending,
+            StageState::Waiting => Self::Waiting,
+            StageState::Ordered => Self::Ordered,
+            StageState::Confirmed => Self::Confirmed,
+            StageState::Verified => Self::Verified,
+            StageState::Skipped => Self::Skipped,
+            StageState::Failed(fault) => Self::Failed(StageFaultWire::of(site, fault)),
+        }
+    }
+
+    fn to(&self, site: &Site) -> StageState {
+        match self {
+            Self::Pending => StageState::Pending,
+            Self::Waiting => StageState::Waiting,
+            Self::Ordered => StageState::Ordered,
+            Self::Confirmed => StageState::Confirmed,
+            Self::Verified => StageState::Verified,
+            Self::Skipped => StageState::Skipped,
+            Self::Failed(fault) => StageState::Failed(fault.to(site)),
+        }
+    }
+}
+
+impl StageFaultWire {
+    pub(super) fn of(site: &Site, core: StageFault) -> Self {
+        match core {
+            StageFault::Permissive(point) => Self::Permissive(names::of_point(site, point)),
+            StageFault::Drive(fault) => Self::Drive(fault.into()),
+            StageFault::NoEffect(point) => Self::NoEffect(names::of_point(site, point)),
+        }
+    }
+
+    /// The stage stays failed if its point is no longer there; why is then no longer known.
+    fn to(&self, site: &Site) -> StageFault {
+        let unknown = StageFault::Drive(DriveFault::NoAnswer);
+        match self {
+            Self::Permissive(name) => names::to_point(site, name).map_or(unknown, StageFault::Permissive),
+            Self::Drive(fault) => StageFault::Drive((*fault).into()),
+            Self::NoEffect(name) => names::to_point(site, name).map_or(unknown, StageFault::NoEffect),
+        }
+    }
+}
+
+impl From<DriveFault> for DriveWire {
+    fn from(core: DriveFault) -> Self {
+        match core {
+            DriveFault::NotSent => Self::NotSent,
+            DriveFault::Exception(code) => Self::Exception(code),
+            DriveFault::NoAnswer => Self::NoAnswer,
+            DriveFault::WrongEcho => Self::WrongEcho,
+            DriveFault::NotAllowed => Self::NotAllowed,
+        }
+    }
+}
+
+impl From<DriveWire> for DriveFault {
+    fn from(wire: DriveWire) -> Self {
+        match wire {
+            DriveWire::NotSent => Self::NotSent,
+            DriveWire::Exception(code) => Self::Exception(code),
+            DriveWire::NoAnswer => Self::NoAnswer,
+            DriveWire::WrongEcho => Self::WrongEcho,
+            DriveWire::NotAllowed => Self::NotAllowed,
+        }
+    }
+}

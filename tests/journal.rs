@@ -113,6 +113,27 @@ async fn what_stood_before_a_restart_stands_after_it() {
 }
 
 #[tokio::test]
+async fn a_durable_intent_is_found_after_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _, _inputs) = open(directory.path(), BOOT);
+    let waiting = Step::Waiting { stage: 1, from: Uptime(1), until: Uptime(2) };
+    let stages = vec![StageState::Verified, StageState::Waiting];
+    journal.note(&publication(1, vec![changed(run(4, waiting, stages))]));
+    assert_eq!(journal.intent(&order(9, 4, 1), LONG).await, Durable::Yes);
+    // What is on disk at this moment is what a crash would leave.
+    let after = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), after.path().join(entry.file_name())).unwrap();
+    }
+    let (_journal, recovered, _inputs) = open(after.path(), BOOT);
+    assert!(!recovered.last_stop_clean);
+    assert_eq!(recovered.memory.numbers.order, 9);
+    let Phase::Run(run) = &recovered.memory.sequences["cut-rack-a"].state.phase else { panic!("a run") };
+    assert_eq!(run.stages, [StageState::Verified, StageState::Ordered]);
+}
+
+#[tokio::test]
 async fn in_another_boot_ages_are_unknown_until_the_core_has_taken_over() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _, _inputs) = open(directory.path(), BOOT);

@@ -1,7 +1,7 @@
 //! One target: its queue, its tries, and what its answers mean.
 //!
 //! 2xx is delivered. Everything else is a failure and tried again after 0, 1, 2, 5, 10, 30 and then every 60 s,
-//! or when the target says (`Retry-After`, 300 s at most). Redirects are failures and never followed. A target
+//! or later when the target says so (`Retry-After`, 300 s at most). Redirects are failures and never followed. A target
 //! that says it is gone (410) is still tried, slowly: an alarm path is never switched off by its receiver.
 //! A message that only this target's 400, 413 or 422 stands against is given up after a few tries, so that it
 //! cannot hold up the others.
@@ -381,7 +381,8 @@ impl Courier {
         match verdict {
             Verdict::Failed { why, after } => {
                 tracing::warn!(%target, %why, id = %message.id, "webhook not delivered");
-                (after.unwrap_or_else(|| jittered(wait)), after.is_none())
+                // A target can only put us off for longer: "now" again and again must not become a hot loop.
+                (jittered(wait).max(after.unwrap_or(Millis::ZERO)), after.is_none())
             }
             Verdict::Gone => {
                 tracing::error!(%target, "webhook target says it is gone (410); still trying");
@@ -422,4 +423,37 @@ fn jittered(wait: Millis) -> Millis {
 async fn past(stop: &CancellationToken) {
     stop.cancelled().await;
     sleep(LAST_TRY_MAX).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn after(text: &str) -> Option<Millis> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, text.parse().unwrap());
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn a_target_can_put_us_off_for_five_minutes_at_most() {
+        assert_eq!(after("7"), Some(Millis(7000)));
+        assert_eq!(after("1000000000"), Some(RETRY_AFTER_MAX));
+        assert_eq!(after("Fri, 31 Dec 2100 23:59:59 GMT"), Some(RETRY_AFTER_MAX));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Millis::ZERO));
+        assert_eq!(after("soon"), None);
+        assert_eq!(after("-1"), None);
+    }
+
+    #[test]
+    fn a_message_that_only_this_target_calls_wrong_is_told_from_a_failing_target() {
+        let none = HeaderMap::new();
+        assert_eq!(by_status(204, &none), Verdict::Delivered);
+        assert_eq!(by_status(410, &none), Verdict::Gone);
+        assert!(matches!(by_status(413, &none), Verdict::Wrong { .. }));
+        for status in [302, 401, 404, 408, 429, 500, 503] {
+            assert!(matches!(by_status(status, &none), Verdict::Failed { .. }), "{status}");
+        }
+    }
 }

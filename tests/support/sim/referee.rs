@@ -202,7 +202,10 @@ impl Referee {
             room.channels.iter().find(|(channel, _)| *channel == point).map(|(_, rule)| *rule)
         }) {
             let danger = danger_of(&self.house, rule, number);
-            self.points[point.index()].danger.feed(taken, danger);
+            let book = &mut self.points[point.index()].danger;
+            book.feed(taken, danger);
+            // Two answers may be heard in one scan: a vote that lasts between them is a vote.
+            book.voting |= book.active;
         }
     }
 

@@ -260,7 +260,9 @@ fn latency_config(dir: &Path, address: &str, mqtt: u16, web: u16) -> std::path::
     set_private(&dir.join("token"));
     let state = dir.join("state");
     let mut text = format!(
-        "{HEAD}\n[state]\ndir = {:?}\n[profiles]\ndirs = [{:?}]\n",
+        "state_dir = {:?}
+profile_dirs = [{:?}]
+{HEAD}",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );
@@ -369,7 +371,10 @@ fn load_config(dir: &Path, address: &str, mqtt: u16) -> std::path::PathBuf {
     std::fs::write(dir.join("profiles/bench-block.toml"), block_profile()).unwrap();
     let state = dir.join("state");
     let mut text = format!(
-        "{HEAD}\n[state]\ndir = {:?}\n[profiles]\ndirs = [{:?}]\n[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
+        "state_dir = {:?}
+profile_dirs = [{:?}]
+{HEAD}
+[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );
@@ -415,7 +420,7 @@ name = "aux"
 table = "holding"
 address = 1
 type = "u16"
-labels = { 0 = "open", 1 = "closed" }
+enum = { 0 = "open", 1 = "closed" }
 class = "fast"
 
 [[action]]

@@ -132,14 +132,10 @@ pub fn mosquitto(dir: &Path) -> (Running, u16) {
 
 /// The daemon itself, as users run it.
 pub fn daemon(config: &Path) -> Running {
-    let child = Command::new(env!("CARGO_BIN_EXE_emberwatch")).arg("run").arg("--config").arg(config);
-    Running(
-        child
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(std::fs::File::create(config.with_extension("log")).unwrap()))
-            .spawn()
-            .unwrap(),
-    )
+    let log = std::fs::File::create(config.with_extension("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
+    command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(log);
+    Running(command.spawn().unwrap())
 }
 
 /// Processor time and resident memory of a process: (seconds, MiB).

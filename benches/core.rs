@@ -123,7 +123,7 @@ fn site(rate_every: u32, frozen_every: u32) -> Arc<Site> {
             stale_after: Millis(3000),
             range: Some((-40.0, 200.0)),
             fall_per_s_max: None,
-            frozen: is_nth(frozen_every).then(|| Frozen { after: Millis(600_000), siblings, moved: 2.0 }),
+            frozen: is_nth(frozen_every).then_some(Frozen { after: Millis(600_000), siblings, moved: 2.0 }),
             labels: Labels::None,
         });
         let zone = site[device].zone;

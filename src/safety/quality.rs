@@ -99,9 +99,7 @@ impl Picture {
     /// The point's value, if its reading is good and was asked for since the loop last went on.
     #[must_use]
     pub fn good(&self, point: PointId) -> Option<Sample> {
-        let track = &self.tracks[point.index()];
-        track.reading.good()?;
-        track.good.filter(|sample| self.fresh_from <= sample.asked)
+        self.tracks[point.index()].good_since(self.fresh_from)
     }
 
     /// The last good value, however old.
@@ -228,21 +226,17 @@ impl Picture {
     }
 
     fn is_frozen(&mut self, spec: &Frozen, point: PointId, value: Value, taken: Uptime) -> bool {
-        let Some(slot) = self.tracks[point.index()].frozen else { return false };
-        let now_there: Vec<Option<Value>> =
-            spec.siblings.iter().map(|sibling| self.good(*sibling).map(|sample| sample.value)).collect();
-        let track = &mut self.frozen[slot as usize];
-        if track.value != Some(value) {
-            *track = FrozenTrack {
-                value: Some(value),
-                since: taken,
-                siblings_then: now_there,
-                siblings_moved: false,
-            };
-            return false;
+        let Self { tracks, frozen, fresh_from, .. } = self;
+        let Some(slot) = tracks[point.index()].frozen else { return false };
+        let track = &mut frozen[slot as usize];
+        let moved_anew = track.value != Some(value);
+        if moved_anew {
+            (track.value, track.since, track.siblings_moved) = (Some(value), taken, false);
         }
-        for (then, now) in track.siblings_then.iter_mut().zip(now_there) {
+        for (then, sibling) in track.siblings_then.iter_mut().zip(&spec.siblings) {
+            let now = tracks[sibling.index()].good_since(*fresh_from).map(|sample| sample.value);
             match (*then, now) {
+                (_, seen) if moved_anew => *then = seen,
                 (None, seen) => *then = seen,
                 (Some(then), Some(now)) => {
                     track.siblings_moved |= spec.moved < (now.get() - then.get()).abs();
@@ -251,6 +245,14 @@ impl Picture {
             }
         }
         track.siblings_moved && spec.after <= taken.since(track.since)
+    }
+}
+
+impl Track {
+    /// The value, if the reading is good and was asked for since then.
+    fn good_since(&self, fresh_from: Uptime) -> Option<Sample> {
+        self.reading.good()?;
+        self.good.filter(|sample| fresh_from <= sample.asked)
     }
 }
 

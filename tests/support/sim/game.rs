@@ -378,8 +378,9 @@ impl Game {
             return;
         }
         self.tidy_up();
-        // These are rarer than one in ten thousand scans would be.
-        if !self.dice.chance(100) {
+        // Rare in calm times; a run is short, and what hits it then is what matters.
+        let often = if self.core.is_cutting() { 2000 } else { 100 };
+        if !self.dice.chance(often) {
             return;
         }
         if self.dice.chance(self.rates.ask) {

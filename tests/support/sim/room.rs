@@ -218,9 +218,10 @@ impl House {
                 } else {
                     StageWhen::Always
                 },
-                permissives: match dice.chance(7000) {
-                    true => vec![Expect { point: lockout, is: Condition::Is(0) }],
-                    false => Vec::new(),
+                permissives: if dice.chance(7000) {
+                    vec![Expect { point: lockout, is: Condition::Is(0) }]
+                } else {
+                    Vec::new()
                 },
                 permissive_age_max: Millis(period.0 * 2),
                 permissive_wait: Millis::from_secs(dice.between(5, 20)),

@@ -260,9 +260,7 @@ fn latency_config(dir: &Path, address: &str, mqtt: u16, web: u16) -> std::path::
     set_private(&dir.join("token"));
     let state = dir.join("state");
     let mut text = format!(
-        "state_dir = {:?}
-profile_dirs = [{:?}]
-{HEAD}",
+        "state_dir = {:?}\nprofile_dirs = [{:?}]\n{HEAD}",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );
@@ -371,10 +369,7 @@ fn load_config(dir: &Path, address: &str, mqtt: u16) -> std::path::PathBuf {
     std::fs::write(dir.join("profiles/bench-block.toml"), block_profile()).unwrap();
     let state = dir.join("state");
     let mut text = format!(
-        "state_dir = {:?}
-profile_dirs = [{:?}]
-{HEAD}
-[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
+        "state_dir = {:?}\nprofile_dirs = [{:?}]\n{HEAD}\n[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );

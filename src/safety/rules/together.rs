@@ -109,7 +109,7 @@ impl Together {
         let mut pending = false;
         for (index, (ballot, channel)) in tally.channels.iter_mut().zip(channels).enumerate() {
             let bit = 1 << index;
-            if ballot.update(channel, self.hold, now) {
+            if ballot.update(*channel, self.hold, now) {
                 lone |= bit;
             }
             match ballot.voted {
@@ -170,7 +170,7 @@ impl Together {
 
 impl Ballot {
     /// Takes in what the channel says; true if its vote ran out without any other agreeing.
-    fn update(&mut self, channel: &Channel, hold: Millis, now: Uptime) -> bool {
+    fn update(&mut self, channel: Channel, hold: Millis, now: Uptime) -> bool {
         if channel.votes {
             self.alone |= self.voted.is_none();
             *self = Self { voting: true, voted: Some(now), lost_since: None, alone: self.alone };

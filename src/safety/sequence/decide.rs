@@ -8,7 +8,7 @@ use crate::safety::site::{OutputKind, PointId};
 use crate::units::{Millis, Uptime, Value};
 
 /// One move of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Move {
     /// The countdown goes on after a restart.
     CountOn { until: Uptime },

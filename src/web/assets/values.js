@@ -175,4 +175,9 @@ export function reasonOf(point) {
 }
 
 // As many digits as tell values apart, without pretending to more.
-const number = (value) => String(Number(value.toPrecision(6)));
+function number(value) {
+  const size = Math.abs(value);
+  if (Number.isInteger(value)) return String(value);
+  if (1000 <= size) return value.toFixed(1);
+  return String(Number(value.toPrecision(size < 0.1 ? 2 : size < 1 ? 3 : 4)));
+}

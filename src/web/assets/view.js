@@ -315,7 +315,7 @@ function drawJudged(list, keys, points) {
     const point = points[key];
     line.className = point.q;
     put(name, key.replace("/", " "));
-    put(value, textOf(point));
+    put(value, point.q === "good" && point.label ? point.label : textOf(point));
     age.dataset.since = point.ts ?? "";
     put(why, point.q === "good" ? "" : reasonOf(point));
   });

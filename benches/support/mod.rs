@@ -12,30 +12,30 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Nanoseconds of CLOCK_MONOTONIC.
-pub(crate) fn now_ns() -> u64 {
+pub fn now_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap()
 }
 
 /// What the server serves and what it has seen.
 #[derive(Default)]
-pub(crate) struct Room {
+pub struct Room {
     /// Value of (unit, register); zero where nothing is set.
-    pub(crate) registers: BTreeMap<(u8, u16), u16>,
+    pub registers: BTreeMap<(u8, u16), u16>,
     /// Coils by (unit, address).
-    pub(crate) coils: BTreeMap<(u8, u16), bool>,
+    pub coils: BTreeMap<(u8, u16), bool>,
     /// When register 0 of a unit was last handed out with another value than before.
-    pub(crate) handed_out: BTreeMap<u8, (u16, u64)>,
+    pub handed_out: BTreeMap<u8, (u16, u64)>,
     /// When the last coil frame arrived.
-    pub(crate) coil_written: Option<u64>,
+    pub coil_written: Option<u64>,
     /// When each unit was asked, for lateness.
-    pub(crate) asked: BTreeMap<u8, Vec<u64>>,
+    pub asked: BTreeMap<u8, Vec<u64>>,
     /// Whether registers move by themselves.
-    pub(crate) lively: bool,
+    pub lively: bool,
 }
 
 /// A Modbus TCP server of raw frames, so that it costs little and hides nothing.
-pub(crate) async fn serve(room: Arc<Mutex<Room>>) -> SocketAddr {
+pub async fn serve(room: Arc<Mutex<Room>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -101,7 +101,7 @@ fn reply(request: &[u8], room: &Mutex<Room>) -> Vec<u8> {
 }
 
 /// A process that ends with its owner.
-pub(crate) struct Running(pub(crate) Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -111,7 +111,7 @@ impl Drop for Running {
 }
 
 /// Mosquitto on a free port, in memory.
-pub(crate) fn mosquitto(dir: &Path) -> (Running, u16) {
+pub fn mosquitto(dir: &Path) -> (Running, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = dir.join("mosquitto.conf");
     std::fs::write(
@@ -131,7 +131,7 @@ pub(crate) fn mosquitto(dir: &Path) -> (Running, u16) {
 }
 
 /// The daemon itself, as users run it.
-pub(crate) fn daemon(config: &Path) -> Running {
+pub fn daemon(config: &Path) -> Running {
     let log = std::fs::File::create(config.with_extension("log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
     command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(log);
@@ -139,7 +139,7 @@ pub(crate) fn daemon(config: &Path) -> Running {
 }
 
 /// Processor time and resident memory of a process: (seconds, MiB).
-pub(crate) fn cost(pid: u32) -> (f64, f64) {
+pub fn cost(pid: u32) -> (f64, f64) {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
@@ -151,7 +151,7 @@ pub(crate) fn cost(pid: u32) -> (f64, f64) {
 }
 
 /// The value below which this part of the samples lies.
-pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
+pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     #[expect(
         clippy::cast_possible_truncation,
@@ -164,7 +164,7 @@ pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
 }
 
 /// A directory that is removed at the end.
-pub(crate) fn scratch() -> (tempfile::TempDir, PathBuf) {
+pub fn scratch() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
     (dir, path)

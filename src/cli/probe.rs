@@ -43,13 +43,9 @@ pub(crate) fn probe(args: &ProbeArgs) -> Exit {
         device.name, device.unit, link.address, device.profile.id, device.profile.source
     ));
     if args.json {
-        for row in &rows {
-            print(&json(row));
-        }
+        rows.iter().for_each(|row| print(&json(row)));
     } else {
-        for line in table(&rows) {
-            print(&line);
-        }
+        table(&rows).iter().for_each(|line| print(line));
     }
     verdict(&rows)
 }

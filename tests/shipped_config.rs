@@ -9,7 +9,8 @@ use emberwatch::field::profile::{self, Profile};
 fn toml_files(directory: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let files = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|ext| ext == "toml")).collect();
     files.sort();
     assert!(!files.is_empty(), "{} holds no files", directory.display());
     files
@@ -48,6 +49,7 @@ fn every_shipped_profile_parses_and_its_examples_hold() {
 fn the_example_writes_nothing_as_shipped() {
     use emberwatch::safety::sequence::spec::Mode;
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
-    let loaded = config::load(&[example]).unwrap_or_else(|complaints| panic!("{}", complaints.render(Look::Plain)));
+    let loaded =
+        config::load(&[example]).unwrap_or_else(|complaints| panic!("{}", complaints.render(Look::Plain)));
     assert!(loaded.site.sequences.iter().all(|sequence| sequence.mode != Mode::Armed));
 }

@@ -11,9 +11,13 @@ use crate::safety::alarm::{AlarmChange, AlarmEvent};
 use crate::safety::fact::Fact;
 use crate::safety::risk::Evidence;
 use crate::safety::sequence::spec::Mode;
-use crate::safety::sequence::{Notice, NoticeStage, Phase, Run, SequenceChange, SequenceEvent, Step};
+use crate::safety::sequence::{Notice, NoticeStage, Phase, SequenceChange, SequenceEvent, Step};
 use crate::safety::site::{PointId, Priority, SequenceId, Site};
 use crate::units::{Now, WallTime};
+use crate::wire::payload::priority;
+use crate::wire::payload::sequence::{notice_word, state_word};
+use crate::wire::text;
+use crate::wire::time::rfc3339;
 
 /// Makes messages of one process: ids are unique over restarts.
 #[derive(Clone)]
@@ -188,12 +192,12 @@ impl Maker {
 
     fn alarm(&self, change: &AlarmChange, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
         let alarm = self.site.alarms.get(change.alarm.index())?;
-        let priority = change.now.priority.unwrap_or(Priority::Low);
-        if priority < self.priority_min {
+        let urgent = change.now.priority.unwrap_or(Priority::Low);
+        if urgent < self.priority_min {
             return None;
         }
         let kind = format!("alarm.{}", change.event.word());
-        let text = self.texts.alarm(&self.site, change, publication.now);
+        let words = self.texts.alarm(&self.site, change, publication.now);
         let (value, limit) = quantities(&self.site, &change.now.evidence);
         let by = match &change.event {
             AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(&**by),
@@ -209,9 +213,9 @@ impl Maker {
             occ: change.now.occurrence,
             rev: change.now.revision,
             state: change.now.state.word(),
-            priority: change.now.priority.map(priority_word),
+            priority: change.now.priority.map(priority),
             level: change.now.level.word(),
-            since: label(change.now.since),
+            since: rfc3339(change.now.since),
             first_out: change.now.first_out,
             latched: alarm.latched,
             title: &alarm.message,
@@ -222,9 +226,9 @@ impl Maker {
             limit,
         });
         let room = Some(self.site[alarm.room].name.as_str());
-        let frame = Frame { kind: &kind, room, zone: None, shadow: false, text: &text };
+        let frame = Frame { kind: &kind, room, zone: None, shadow: false, text: &words };
         let body = self.body(&frame, publication.number, publication.now, about)?;
-        Some((format!("alarm/{}", alarm.name), urgency(priority), body))
+        Some((format!("alarm/{}", alarm.name), urgency(urgent), body))
     }
 
     fn sequence(
@@ -233,12 +237,11 @@ impl Maker {
         publication: &Publication,
     ) -> Option<(String, Urgency, Vec<u8>)> {
         let sequence = self.site.sequences.get(change.sequence.index())?;
-        let (kind, event, stage, by) = told(&change.event);
         let run = match &change.now.phase {
             Phase::Idle => None,
             Phase::Run(run) => Some(run),
         };
-        let stage = stage.and_then(|n| {
+        let stage = change.event.stage().and_then(|n| {
             let name = &sequence.stages.get(usize::from(n))?.name;
             Some(StageData { n, of: sequence.stages.len(), name })
         });
@@ -247,23 +250,24 @@ impl Maker {
             _ => None,
         });
         let now = publication.now;
-        let deadline = remaining_ms.map(|span| label(WallTime(now.wall.0.saturating_add_unsigned(span))));
-        let text = self.texts.sequence(&self.site, change, now);
+        let deadline = remaining_ms.map(|span| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span))));
+        let words = self.texts.sequence(&self.site, change, now);
         let about = About::Sequence(SequenceData {
             id: &sequence.name,
             title: &sequence.title,
-            event,
-            mode: mode_word(change.now.mode),
-            state: state_word(run),
+            event: change.event.word(),
+            mode: text::mode(change.now.mode),
+            state: state_word(&change.now.phase),
             run: run.map(|run| run.id.0),
             stage,
             deadline,
             remaining_ms,
-            by,
+            by: change.event.by().map(|by| &**by),
         });
         let shadow = run.map_or(change.now.mode != Mode::Armed, |run| run.shadow);
         let (room, zone) = self.place(change.sequence);
-        let frame = Frame { kind, room: Some(room), zone: Some(zone), shadow, text: &text };
+        let frame =
+            Frame { kind: kind_of(&change.event), room: Some(room), zone: Some(zone), shadow, text: &words };
         let body = self.body(&frame, publication.number, now, about)?;
         Some((format!("sequence/{}", sequence.name), Urgency::Critical, body))
     }
@@ -271,7 +275,7 @@ impl Maker {
     fn notice(&self, notice: &Notice, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
         let sequence = self.site.sequences.get(notice.sequence.index())?;
         let now = publication.now;
-        let text = self.texts.notice(&self.site, notice, now);
+        let words = self.texts.notice(&self.site, notice, now);
         let (earliest, abortable) = match notice.stage {
             NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
             _ => (None, None),
@@ -284,12 +288,12 @@ impl Maker {
             what_to_do: &sequence.notice,
             run: notice.run.map(|run| run.0),
             earliest_ms: earliest.map(|span| span.0),
-            earliest: earliest.map(|span| label(WallTime(now.wall.0.saturating_add_unsigned(span.0)))),
+            earliest: earliest.map(|span| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span.0)))),
             abortable_ms: abortable.map(|span| span.0),
         });
         let (room, zone) = self.place(notice.sequence);
         let frame =
-            Frame { kind: "notice", room: Some(room), zone: Some(zone), shadow: notice.shadow, text: &text };
+            Frame { kind: "notice", room: Some(room), zone: Some(zone), shadow: notice.shadow, text: &words };
         let body = self.body(&frame, publication.number, now, about)?;
         Some((format!("notice/{}", sequence.name), Urgency::Critical, body))
     }
@@ -305,7 +309,7 @@ impl Maker {
             message: frame.text,
             about,
         };
-        serde_json::to_vec(&Envelope { r#type: frame.kind, timestamp: label(now.wall), data }).ok()
+        serde_json::to_vec(&Envelope { r#type: frame.kind, timestamp: rfc3339(now.wall), data }).ok()
     }
 
     fn place(&self, sequence: SequenceId) -> (&str, &str) {
@@ -314,69 +318,25 @@ impl Maker {
     }
 }
 
-/// Type of the message, word of the event, stage, person.
-fn told(event: &SequenceEvent) -> (&'static str, &'static str, Option<u8>, Option<&str>) {
-    use SequenceEvent as Happened;
+/// The type of the message about what happened to a sequence.
+fn kind_of(event: &SequenceEvent) -> &'static str {
     match event {
-        Happened::Mode { by } => ("sequence.mode", "mode", None, by.as_deref()),
-        Happened::Selected { by } => ("sequence.selected", "selected", None, Some(by)),
-        Happened::Started => ("sequence.countdown", "started", None, None),
-        Happened::Resumed => ("sequence.step", "resumed", None, None),
-        Happened::StageBegun(stage) => ("sequence.step", "stage-begun", Some(*stage), None),
-        Happened::StageOrdered(stage) => ("sequence.step", "stage-ordered", Some(*stage), None),
-        Happened::StageConfirmed(stage) => ("sequence.step", "stage-confirmed", Some(*stage), None),
-        Happened::StageVerified(stage) => ("sequence.step", "stage-verified", Some(*stage), None),
-        Happened::StageRetried(stage) => ("sequence.step", "stage-retried", Some(*stage), None),
-        Happened::StageSkipped(stage) => ("sequence.step", "stage-skipped", Some(*stage), None),
-        Happened::StageFailed(stage, _) => ("sequence.step", "stage-failed", Some(*stage), None),
-        Happened::Held(stage) => ("sequence.held", "held", Some(*stage), None),
-        Happened::Done => ("sequence.done", "done", None, None),
-        Happened::Failed => ("sequence.failed", "failed", None, None),
-        Happened::Aborted { by } => ("sequence.aborted", "aborted", None, Some(by)),
-        Happened::Reset { by } => ("sequence.reset", "reset", None, Some(by)),
-    }
-}
-
-fn state_word(run: Option<&Run>) -> &'static str {
-    match run.map(|run| &run.step) {
-        None => "idle",
-        Some(Step::Countdown { .. }) => "countdown",
-        Some(Step::Rereading { .. }) => "rereading",
-        Some(Step::Waiting { .. } | Step::Ordered { .. }) => "executing",
-        Some(Step::Verifying { .. }) => "verifying",
-        Some(Step::Held { .. }) => "held",
-        Some(Step::Done) => "done",
-        Some(Step::Failed) => "failed",
-        Some(Step::Aborted { .. }) => "aborted",
-    }
-}
-
-fn notice_word(stage: NoticeStage) -> &'static str {
-    match stage {
-        NoticeStage::Prepare => "prepare",
-        NoticeStage::Countdown { .. } => "countdown",
-        NoticeStage::Cutting => "cutting",
-        NoticeStage::Done => "done",
-        NoticeStage::Failed => "failed",
-        NoticeStage::Aborted => "aborted",
-        NoticeStage::AllClear => "all-clear",
-    }
-}
-
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Disabled => "disabled",
-        Mode::Shadow => "shadow",
-        Mode::Armed => "armed",
-    }
-}
-
-fn priority_word(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Medium => "medium",
-        Priority::High => "high",
-        Priority::Critical => "critical",
+        SequenceEvent::Mode { .. } => "sequence.mode",
+        SequenceEvent::Selected { .. } => "sequence.selected",
+        SequenceEvent::Started => "sequence.countdown",
+        SequenceEvent::Resumed
+        | SequenceEvent::StageBegun(_)
+        | SequenceEvent::StageOrdered(_)
+        | SequenceEvent::StageConfirmed(_)
+        | SequenceEvent::StageVerified(_)
+        | SequenceEvent::StageRetried(_)
+        | SequenceEvent::StageSkipped(_)
+        | SequenceEvent::StageFailed(..) => "sequence.step",
+        SequenceEvent::Held(_) => "sequence.held",
+        SequenceEvent::Done => "sequence.done",
+        SequenceEvent::Failed => "sequence.failed",
+        SequenceEvent::Aborted { .. } => "sequence.aborted",
+        SequenceEvent::Reset { .. } => "sequence.reset",
     }
 }
 
@@ -405,9 +365,4 @@ fn quantities(site: &Site, evidence: &Evidence) -> (Option<Quantity>, Option<Qua
         }
         Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (None, None),
     }
-}
-
-/// A moment as people and programs write it; empty beyond the years that have a name.
-fn label(wall: WallTime) -> String {
-    jiff::Timestamp::from_millisecond(wall.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }

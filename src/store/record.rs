@@ -258,7 +258,10 @@ pub(super) fn memory_of(site: &Site, change: &SequenceChange) -> Option<Sequence
 }
 
 fn sequence_of(site: &Site, change: &SequenceChange) -> Body {
-    let (event, stage, by, why) = event_of(site, &change.event);
+    let why = match change.event {
+        SequenceEvent::StageFailed(_, why) => Some(StageFaultWire::of(site, why)),
+        _ => None,
+    };
     let now = memory_of(site, change).unwrap_or_else(|| SequenceMemory {
         state: change.now.clone(),
         configured: change.now.mode,
@@ -266,37 +269,11 @@ fn sequence_of(site: &Site, change: &SequenceChange) -> Body {
     });
     Body::Sequence {
         sequence: names::of_sequence(site, change.sequence),
-        event: event.to_owned(),
-        stage,
-        by,
+        event: change.event.word().to_owned(),
+        stage: change.event.stage(),
+        by: change.event.by().map(ToString::to_string),
         why,
         now: Box::new(SequenceWire::of(site, &now)),
-    }
-}
-
-type Event = (&'static str, Option<u8>, Option<String>, Option<StageFaultWire>);
-
-fn event_of(site: &Site, event: &SequenceEvent) -> Event {
-    use SequenceEvent as Happened;
-    match event {
-        Happened::Mode { by } => ("mode", None, by.as_deref().map(str::to_owned), None),
-        Happened::Selected { by } => ("selected", None, Some(by.to_string()), None),
-        Happened::Started => ("started", None, None, None),
-        Happened::Resumed => ("resumed", None, None, None),
-        Happened::StageBegun(stage) => ("stage-begun", Some(*stage), None, None),
-        Happened::StageOrdered(stage) => ("stage-ordered", Some(*stage), None, None),
-        Happened::StageConfirmed(stage) => ("stage-confirmed", Some(*stage), None, None),
-        Happened::StageVerified(stage) => ("stage-verified", Some(*stage), None, None),
-        Happened::StageRetried(stage) => ("stage-retried", Some(*stage), None, None),
-        Happened::StageSkipped(stage) => ("stage-skipped", Some(*stage), None, None),
-        Happened::StageFailed(stage, why) => {
-            ("stage-failed", Some(*stage), None, Some(StageFaultWire::of(site, *why)))
-        }
-        Happened::Held(stage) => ("held", Some(*stage), None, None),
-        Happened::Done => ("done", None, None, None),
-        Happened::Failed => ("failed", None, None, None),
-        Happened::Aborted { by } => ("aborted", None, Some(by.to_string()), None),
-        Happened::Reset { by } => ("reset", None, Some(by.to_string()), None),
     }
 }
 

@@ -308,3 +308,72 @@ impl Step {
         }
     }
 }
+
+impl SequenceEvent {
+    /// Its word in topics and records.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Mode { .. } => "mode",
+            Self::Selected { .. } => "selected",
+            Self::Started => "countdown",
+            Self::Resumed => "resumed",
+            Self::StageBegun(_) => "stage-begun",
+            Self::StageOrdered(_) => "stage-ordered",
+            Self::StageConfirmed(_) => "stage-confirmed",
+            Self::StageVerified(_) => "stage-verified",
+            Self::StageRetried(_) => "stage-retried",
+            Self::StageSkipped(_) => "stage-skipped",
+            Self::StageFailed(..) => "stage-failed",
+            Self::Held(_) => "held",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Aborted { .. } => "aborted",
+            Self::Reset { .. } => "reset",
+        }
+    }
+
+    /// The stage it is about, counted from zero.
+    #[must_use]
+    pub const fn stage(&self) -> Option<u8> {
+        match self {
+            Self::StageBegun(stage)
+            | Self::StageOrdered(stage)
+            | Self::StageConfirmed(stage)
+            | Self::StageVerified(stage)
+            | Self::StageRetried(stage)
+            | Self::StageSkipped(stage)
+            | Self::StageFailed(stage, _)
+            | Self::Held(stage) => Some(*stage),
+            Self::Mode { .. }
+            | Self::Selected { .. }
+            | Self::Started
+            | Self::Resumed
+            | Self::Done
+            | Self::Failed
+            | Self::Aborted { .. }
+            | Self::Reset { .. } => None,
+        }
+    }
+
+    /// Who made it happen.
+    #[must_use]
+    pub const fn by(&self) -> Option<&Operator> {
+        match self {
+            Self::Mode { by } => by.as_ref(),
+            Self::Selected { by } | Self::Aborted { by } | Self::Reset { by } => Some(by),
+            Self::Started
+            | Self::Resumed
+            | Self::StageBegun(_)
+            | Self::StageOrdered(_)
+            | Self::StageConfirmed(_)
+            | Self::StageVerified(_)
+            | Self::StageRetried(_)
+            | Self::StageSkipped(_)
+            | Self::StageFailed(..)
+            | Self::Held(_)
+            | Self::Done
+            | Self::Failed => None,
+        }
+    }
+}

@@ -16,11 +16,12 @@ use crate::safety::alarm::{AlarmChange, AlarmEvent};
 use crate::safety::fact::Fact;
 use crate::safety::reading::Reading;
 use crate::safety::risk::Evidence;
-use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Phase, SequenceChange, SequenceEvent};
-use crate::safety::site::{Device, DeviceKind, Labels, Point, PointId, Priority, Site};
+use crate::safety::site::{Device, DeviceKind, Labels, Point, PointId, Site};
 use crate::sinks::influx::lines::LineBuilder;
 use crate::units::{Now, Unit, Uptime, Value};
+use crate::wire::payload::priority;
+use crate::wire::text;
 
 const GOOD: i64 = 192;
 const UNCERTAIN: i64 = 500;
@@ -214,7 +215,7 @@ fn alarm_line(site: &Site, change: &AlarmChange, now: Now) -> Option<String> {
     let mut line = LineBuilder::new("alarm_event");
     line.tag("alarm", &alarm.name);
     line.tag("event", change.event.word());
-    line.tag("priority", change.now.priority.map_or("none", priority_word));
+    line.tag("priority", change.now.priority.map_or("none", priority));
     line.tag("room", &site[alarm.room].name);
     line.tag("site", &site.name);
     line.int("number", i64::try_from(change.number).unwrap_or(i64::MAX));
@@ -239,22 +240,12 @@ fn alarm_line(site: &Site, change: &AlarmChange, now: Now) -> Option<String> {
     line.at(now.wall.0)
 }
 
-fn priority_word(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Medium => "medium",
-        Priority::High => "high",
-        Priority::Critical => "critical",
-    }
-}
-
 fn sequence_line(site: &Site, change: &SequenceChange, now: Now) -> Option<String> {
     let sequence = site.sequences.get(change.sequence.index())?;
     let room = &site[site[sequence.zone].room].name;
-    let (event, step, detail) = told(site, &change.event);
     let mut line = LineBuilder::new("sequence_event");
-    line.tag("event", event);
-    line.tag("mode", mode_word(change.now.mode));
+    line.tag("event", change.event.word());
+    line.tag("mode", text::mode(change.now.mode));
     line.tag("room", room);
     line.tag("sequence", &sequence.name);
     line.tag("site", &site.name);
@@ -262,55 +253,18 @@ fn sequence_line(site: &Site, change: &SequenceChange, now: Now) -> Option<Strin
         line.string("run", &run.id.0.to_string());
         line.int("shadow", i64::from(run.shadow));
     }
-    if let Some(step) = step {
+    if let Some(step) = change.event.stage() {
         line.int("step", i64::from(step));
     }
-    line.string("detail", &detail);
+    line.string("detail", &detail(site, &change.event));
     line.at(now.wall.0)
 }
 
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Disabled => "disabled",
-        Mode::Shadow => "shadow",
-        Mode::Armed => "armed",
-    }
-}
-
-/// An event's word, its stage, and what is to be said of it.
-fn told(site: &Site, event: &SequenceEvent) -> (&'static str, Option<u8>, String) {
-    use crate::safety::sequence::StageFault;
-    use SequenceEvent as Happened;
-    let point = |id: &PointId| {
-        site.points
-            .get(id.index())
-            .map_or_else(String::new, |point| format!("{}/{}", site[point.device].name, point.name))
-    };
-    let nothing = String::new();
+/// What is to be said of an event beside its word: why, or who.
+fn detail(site: &Site, event: &SequenceEvent) -> String {
     match event {
-        Happened::Mode { by } => ("mode", None, by.as_deref().unwrap_or_default().to_owned()),
-        Happened::Selected { by } => ("selected", None, by.to_string()),
-        Happened::Started => ("started", None, nothing),
-        Happened::Resumed => ("resumed", None, nothing),
-        Happened::StageBegun(stage) => ("stage-begun", Some(*stage), nothing),
-        Happened::StageOrdered(stage) => ("stage-ordered", Some(*stage), nothing),
-        Happened::StageConfirmed(stage) => ("stage-confirmed", Some(*stage), nothing),
-        Happened::StageVerified(stage) => ("stage-verified", Some(*stage), nothing),
-        Happened::StageRetried(stage) => ("stage-retried", Some(*stage), nothing),
-        Happened::StageSkipped(stage) => ("stage-skipped", Some(*stage), nothing),
-        Happened::StageFailed(stage, why) => {
-            let why = match why {
-                StageFault::Permissive(id) => format!("permissive {} did not hold", point(id)),
-                StageFault::Drive(fault) => format!("command not carried out: {fault:?}"),
-                StageFault::NoEffect(id) => format!("no effect at {}", point(id)),
-            };
-            ("stage-failed", Some(*stage), why)
-        }
-        Happened::Held(stage) => ("held", Some(*stage), nothing),
-        Happened::Done => ("done", None, nothing),
-        Happened::Failed => ("failed", None, nothing),
-        Happened::Aborted { by } => ("aborted", None, by.to_string()),
-        Happened::Reset { by } => ("reset", None, by.to_string()),
+        SequenceEvent::StageFailed(_, why) => text::stage_fault(site, why),
+        _ => event.by().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

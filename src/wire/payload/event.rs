@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
 use crate::safety::fact::{Fact, Request};
-use crate::safety::sequence::SequenceEvent;
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
 use crate::wire::{Envelope, text};
 
@@ -51,7 +50,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let body = json!({
                 "sequence": sequence(envelope, id, &change.now, SequenceExtras::default()),
             });
-            let kind = format!("sequence.{}", sequence_word(&change.event));
+            let kind = format!("sequence.{}", change.event.word());
             let words = text::sequence_event(site, id, change.now.mode, &change.event);
             Some(event(envelope, place, Some(sequence_room(envelope, id)), kind, &words, body))
         }
@@ -109,29 +108,6 @@ pub fn event(
         all.extend(body);
     }
     Event { room, kind, body: document(envelope, all) }
-}
-
-/// The word of what happened to a sequence.
-#[must_use]
-pub const fn sequence_word(event: &SequenceEvent) -> &'static str {
-    match event {
-        SequenceEvent::Mode { .. } => "mode",
-        SequenceEvent::Selected { .. } => "selected",
-        SequenceEvent::Started => "countdown",
-        SequenceEvent::Resumed => "resumed",
-        SequenceEvent::StageBegun(_) => "stage-begun",
-        SequenceEvent::StageOrdered(_) => "stage-ordered",
-        SequenceEvent::StageConfirmed(_) => "stage-confirmed",
-        SequenceEvent::StageVerified(_) => "stage-verified",
-        SequenceEvent::StageRetried(_) => "stage-retried",
-        SequenceEvent::StageSkipped(_) => "stage-skipped",
-        SequenceEvent::StageFailed(..) => "stage-failed",
-        SequenceEvent::Held(_) => "held",
-        SequenceEvent::Done => "done",
-        SequenceEvent::Failed => "failed",
-        SequenceEvent::Aborted { .. } => "aborted",
-        SequenceEvent::Reset { .. } => "reset",
-    }
 }
 
 enum Target {

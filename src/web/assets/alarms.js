@@ -60,12 +60,12 @@ function makeAlarm(id) {
     ack: button("Acknowledge", "ack", () => acknowledge(id, parts.occurrence)),
     reset: button("Reset", "reset", () => resetAlarm(id)),
   };
-  const head = el("div", "head");
-  head.append(parts.message, parts.word, parts.first);
   const age = el("span", "age");
   age.append(parts.since, " ago");
+  const head = el("div", "head");
+  head.append(parts.message, parts.word, parts.first, age);
   const status = el("p", "status");
-  status.append(parts.state, age);
+  status.append(parts.state);
   const summary = el("summary");
   summary.append(head, parts.action);
   const text = el("details", "text");

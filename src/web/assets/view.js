@@ -32,6 +32,13 @@ const ADVICE = {
 };
 // Values shown with each zone; a zone may be judged by hundreds.
 const JUDGED_MAX = 8;
+// What is left to do after a run.
+const AFTER = {
+  done: "Treat the zone as live until someone has measured that it is not. Reset this run when all is over.",
+  aborted: "No further step is taken; what was switched before stays as it is. The alarms still stand.",
+  failed: "Cut by hand, upstream. Treat the zone as live.",
+  held: "Cut by hand, upstream, or abort. Treat the zone as live.",
+};
 const ENDED = ["held", "done", "failed", "aborted"];
 const byId = (id) => document.getElementById(id);
 
@@ -214,6 +221,7 @@ function drawRunning(page) {
     put(parts.shadow, sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
     put(parts.state, sequence.shadow && sequence.state === "countdown" ? "Power would be cut" : RUN_WORDS[sequence.state] ?? sequence.state);
     put(parts.trigger, `${zones[sequence.zone]?.title ?? sequence.zone}, ${sequence.trigger?.text ?? "cause unknown"}.`);
+    put(parts.after, sequence.shadow ? "" : AFTER[sequence.state]);
     parts.count.hidden = sequence.state !== "countdown";
     parts.abort.hidden = !sequence.abort?.allowed;
     parts.reset.hidden = !ENDED.includes(sequence.state);
@@ -237,7 +245,7 @@ function makeRun(id) {
     count: el("div", "count"), number: el("strong", "number"), bar: el("span", "bar"), fill: el("span", "fill"),
     abort: button("ABORT", "abort", () => abort(id)),
     late: el("p", "late", "Past its point of no return: it cannot be aborted here."),
-    steps: el("ol", "steps"),
+    steps: el("ol", "steps"), after: el("p", "after"),
     reset: button("Reset this run", "reset", () => operate(id, "reset", "Reset")),
   };
   const hint = el("span", "key", "or press the A key");
@@ -247,7 +255,7 @@ function makeRun(id) {
   parts.bar.append(parts.fill);
   parts.count.append(parts.number, parts.bar);
   const ask = el("div", "ask");
-  ask.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.reset);
+  ask.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.after, parts.reset);
   const told = el("div", "told");
   told.append(parts.trigger, parts.steps);
   node.append(ask, told);

@@ -19,6 +19,8 @@ const DURATION_MIN_MS: f64 = 20.0;
 const SCAN_MIN_MS: f64 = 100.0;
 /// The shortest silence and grace that the configuration takes: three polls missed, however fast they are.
 const SILENCE_MIN_MS: f64 = 3_000.0;
+/// The oldest reading that the configuration lets permit a command.
+const PERMISSIVE_AGE_MAX_MS: f64 = 5_000.0;
 
 /// A directory of our own, removed at the end.
 pub(super) struct TempDir(pub(super) PathBuf);
@@ -78,25 +80,27 @@ pub(super) fn token() -> String {
     })
 }
 
-/// Divides every quoted duration by `speed`, so that judging keeps pace with a hastened room.
+/// Divides every quoted duration by `speed`, so that judging keeps pace with a hastened room; within
+/// what the configuration takes.
 fn hasten(text: &str, speed: f64) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
-        let shortest_ms = match line.split_once(" =").map(|(key, _)| key) {
-            Some("scan") => SCAN_MIN_MS,
-            Some("after" | "grace") => SILENCE_MIN_MS,
-            _ => DURATION_MIN_MS,
+        let (shortest_ms, longest_ms) = match line.split_once(" =").map(|(key, _)| key) {
+            Some("scan") => (SCAN_MIN_MS, f64::MAX),
+            Some("after" | "grace") => (SILENCE_MIN_MS, f64::MAX),
+            Some("permissive_age_max") => (DURATION_MIN_MS, PERMISSIVE_AGE_MAX_MS),
+            _ => (DURATION_MIN_MS, f64::MAX),
         };
-        hasten_line(line, speed, shortest_ms)
+        hasten_line(line, |ms| (ms / speed).round().max(shortest_ms.min(ms)).min(longest_ms.max(ms)))
     });
     lines.collect()
 }
 
-fn hasten_line(line: &str, speed: f64, shortest_ms: f64) -> String {
+fn hasten_line(line: &str, hastened_ms: impl Fn(f64) -> f64) -> String {
     let pieces: Vec<String> = line
         .split('"')
         .enumerate()
         .map(|(index, piece)| match milliseconds(piece) {
-            Some(ms) if index % 2 == 1 => format!("{}ms", (ms / speed).round().max(shortest_ms.min(ms))),
+            Some(ms) if index % 2 == 1 => format!("{}ms", hastened_ms(ms)),
             Some(_) | None => piece.to_owned(),
         })
         .collect();

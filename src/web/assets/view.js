@@ -35,7 +35,7 @@ const JUDGED_MAX = 8;
 // What is left to do after a run.
 const AFTER = {
   done: "Treat the zone as live until someone has measured that it is not. Reset this run when all is over.",
-  aborted: "No further step is taken; what was switched before stays as it is. The alarms still stand.",
+  aborted: "No further step is taken; what was switched before stays as it is. Look at the alarms.",
   failed: "Cut by hand, upstream. Treat the zone as live.",
   held: "Cut by hand, upstream, or abort. Treat the zone as live.",
 };
@@ -198,7 +198,7 @@ function drawSentence(state) {
     if (sequence.state !== "idle") parts.push(`${sequence.title}: ${RUN_WORDS[sequence.state] ?? sequence.state}.`);
   }
   if (away.length) parts.push(`No answer from ${away.join(", ")}.`);
-  parts.push(doubtful ? `${doubtful} of ${points.length} values are not good.` : `${points.length} values from ${devices.length} devices, all good.`);
+  parts.push(doubtful ? `${doubtful} of ${points.length} values are not current or not sure.` : `All ${points.length} values are current.`);
   put(byId("sentence"), parts.join(" "));
 }
 
@@ -232,7 +232,8 @@ function drawRunning(page) {
       row.className = step.state;
       put(mark, STEP_MARKS[step.state]);
       put(name, step.name);
-      put(word, STEP_WORDS[step.state] ?? step.state);
+      const never = step.state === "pending" && sequence.state !== "held" && ENDED.includes(sequence.state);
+      put(word, never ? "not taken" : STEP_WORDS[step.state] ?? step.state);
       put(why, step.why ? `${step.action}: ${step.why}` : step.action);
     });
   });

@@ -30,7 +30,10 @@ const LATE_NS: u64 = 100_000_000;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let wants = |what: &str| args.iter().any(|arg| arg == what) || !args.iter().any(|arg| ["latency", "load"].contains(&arg.as_str()));
+    let wants = |what: &str| {
+        args.iter().any(|arg| arg == what)
+            || !args.iter().any(|arg| ["latency", "load"].contains(&arg.as_str()))
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         if wants("latency") {
@@ -80,7 +83,8 @@ async fn subscriber(port: u16) -> mpsc::Receiver<(u64, String, String)> {
 async fn await_message(heard: &mut mpsc::Receiver<(u64, String, String)>, topic: &str, word: &str) -> u64 {
     loop {
         let next = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
-        let (at, where_, payload) = next.unwrap_or_else(|_| panic!("no `{word}` on {topic} within 20 s")).unwrap();
+        let (at, where_, payload) =
+            next.unwrap_or_else(|_| panic!("no `{word}` on {topic} within 20 s")).unwrap();
         if where_.ends_with(topic) && payload.contains(word) {
             return at;
         }
@@ -123,11 +127,19 @@ async fn latency() {
     report("register value handed out -> alarm at an MQTT subscriber", alarm_ms, 1.0, 20.0);
     report("value completing the vote handed out -> coil frame at the breaker", cut_ms, 3.0, 50.0);
     let mut phase = phase_ms;
-    println!("(poll phase on top, at a period of 100 ms: p50 {:.1} ms, p99 {:.1} ms)", percentile(&mut phase, 0.5), percentile(&mut phase, 0.99));
+    println!(
+        "(poll phase on top, at a period of 100 ms: p50 {:.1} ms, p99 {:.1} ms)",
+        percentile(&mut phase, 0.5),
+        percentile(&mut phase, 0.99)
+    );
 }
 
 /// Runs whole cuts: two hot units complete the vote, the breaker opens, a person resets.
-async fn cuts(room: &Arc<Mutex<Room>>, heard: &mut mpsc::Receiver<(u64, String, String)>, web: u16) -> Vec<f64> {
+async fn cuts(
+    room: &Arc<Mutex<Room>>,
+    heard: &mut mpsc::Receiver<(u64, String, String)>,
+    web: u16,
+) -> Vec<f64> {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut cut_ms = Vec::new();
     for round in 0..CUTS {
@@ -204,7 +216,11 @@ async fn load() {
         }
     }
     let percent = (cpu_after - cpu_before) / Duration::from_secs(LOAD_S).as_secs_f64() * 100.0;
-    println!("devices {}, cycles {cycles}, late cycles {late}, worst deviation {:.1} ms", asked.len(), milliseconds(worst));
+    println!(
+        "devices {}, cycles {cycles}, late cycles {late}, worst deviation {:.1} ms",
+        asked.len(),
+        milliseconds(worst)
+    );
     println!("processor {percent:.2} % of one core (goal 1 %), resident {rss:.1} MiB (goal 25 MiB)");
 }
 
@@ -244,7 +260,9 @@ fn latency_config(dir: &Path, address: &str, mqtt: u16, web: u16) -> std::path::
     set_private(&dir.join("token"));
     let state = dir.join("state");
     let mut text = format!(
-        "{HEAD}\n[state]\ndir = {:?}\n[profiles]\ndirs = [{:?}]\n",
+        "state_dir = {:?}
+profile_dirs = [{:?}]
+{HEAD}",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );
@@ -353,7 +371,10 @@ fn load_config(dir: &Path, address: &str, mqtt: u16) -> std::path::PathBuf {
     std::fs::write(dir.join("profiles/bench-block.toml"), block_profile()).unwrap();
     let state = dir.join("state");
     let mut text = format!(
-        "{HEAD}\n[state]\ndir = {:?}\n[profiles]\ndirs = [{:?}]\n[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
+        "state_dir = {:?}
+profile_dirs = [{:?}]
+{HEAD}
+[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
         state.display().to_string(),
         dir.join("profiles").display().to_string()
     );
@@ -399,7 +420,7 @@ name = "aux"
 table = "holding"
 address = 1
 type = "u16"
-labels = { 0 = "open", 1 = "closed" }
+enum = { 0 = "open", 1 = "closed" }
 class = "fast"
 
 [[action]]

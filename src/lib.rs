@@ -1,11 +1,13 @@
 //! emberwatch watches battery rooms: it sees a fire coming, tells the people who must know, and cuts the
 //! power in verified stages. This page is the map of the house, in reading order.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod exchange;
 pub mod field;
 pub mod notify;
+pub mod runtime;
 pub mod safety;
 pub mod sim;
 pub mod sinks;
@@ -13,5 +15,3 @@ pub mod store;
 pub mod units;
 pub mod web;
 pub mod wire;
-pub mod runtime;
-pub mod cli;

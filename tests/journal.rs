@@ -52,7 +52,7 @@ fn order(id: u64, run: u64, stage: u8) -> Order {
 
 fn run(id: u64, step: Step, stages: Vec<StageState>) -> SequenceState {
     let cause = Cause::Vote { voting: 0b101, by_policy: false };
-    let run = Run { id: RunId(id), cause, since: WallTime(1), shadow: false, step, stages };
+    let run = Run { id: RunId(id), cause, since: WallTime(1), shadow: false, step, stages, aborting: None };
     SequenceState { mode: Mode::Armed, phase: Phase::Run(run) }
 }
 
@@ -87,7 +87,7 @@ async fn what_stood_before_a_restart_stands_after_it() {
     let (journal, first, _inputs) = open(directory.path(), BOOT);
     assert_eq!(first.memory, Memory::default());
     assert!(!first.last_stop_clean);
-    let waiting = Step::Waiting { stage: 0, from: Uptime(1), until: Uptime(2) };
+    let waiting = Step::Waiting { stage: 0, attempt: 0, from: Uptime(1), until: Uptime(2) };
     journal.note(&publication(1, vec![raised(7, 0, Priority::Critical)]));
     journal.note(&publication(
         2,
@@ -116,7 +116,7 @@ async fn what_stood_before_a_restart_stands_after_it() {
 async fn a_durable_intent_is_found_after_a_crash() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _, _inputs) = open(directory.path(), BOOT);
-    let waiting = Step::Waiting { stage: 1, from: Uptime(1), until: Uptime(2) };
+    let waiting = Step::Waiting { stage: 1, attempt: 0, from: Uptime(1), until: Uptime(2) };
     let stages = vec![StageState::Verified, StageState::Waiting];
     journal.note(&publication(1, vec![changed(run(4, waiting, stages))]));
     assert_eq!(journal.intent(&order(9, 4, 1), LONG).await, Durable::Yes);
@@ -481,6 +481,7 @@ fn stage_state() -> impl Strategy<Value = StageState> {
         Just(StageState::Ordered),
         Just(StageState::Confirmed),
         Just(StageState::Verified),
+        Just(StageState::Skipped),
         point().prop_map(|point| StageState::Failed(StageFault::Permissive(point))),
         drive_fault().prop_map(|fault| StageState::Failed(StageFault::Drive(fault))),
         point().prop_map(|point| StageState::Failed(StageFault::NoEffect(point))),
@@ -491,8 +492,8 @@ fn step() -> impl Strategy<Value = Step> {
     let numbers = any::<(u8, u64, u8, u64)>();
     (0..9_u8, numbers, ".{0,12}").prop_map(|(which, (stage, a, attempt, b), by)| match which {
         0 => Step::Countdown { until: Uptime(a) },
-        1 => Step::Rereading { stage, until: Uptime(a) },
-        2 => Step::Waiting { stage, from: Uptime(a), until: Uptime(b) },
+        1 => Step::Rereading { stage, attempt, from: Uptime(a), until: Uptime(b) },
+        2 => Step::Waiting { stage, attempt, from: Uptime(a), until: Uptime(b) },
         3 => Step::Ordered { stage, order: OrderId(a), attempt, answer_by: Uptime(b) },
         4 => Step::Verifying { stage, attempt, after: Uptime(a), until: Uptime(b) },
         5 => Step::Held { stage },
@@ -508,14 +509,17 @@ fn sequence_memory() -> impl Strategy<Value = SequenceMemory> {
         any::<(u32, bool)>().prop_map(|(voting, by_policy)| Cause::Vote { voting, by_policy }),
         ".{0,12}".prop_map(|by| Cause::Manual { by: by.into() }),
     ];
-    let run = (any::<(u64, i64, bool)>(), cause, step(), prop::collection::vec(stage_state(), 0..5));
-    let run = run.prop_map(|((id, since, shadow), cause, step, stages)| Run {
+    let aborting = prop::option::of(".{0,12}");
+    let run =
+        (any::<(u64, i64, bool)>(), cause, step(), prop::collection::vec(stage_state(), 0..5), aborting);
+    let run = run.prop_map(|((id, since, shadow), cause, step, stages, aborting)| Run {
         id: RunId(id),
         cause,
         since: WallTime(since),
         shadow,
         step,
         stages,
+        aborting: aborting.map(Into::into),
     });
     (mode(), mode(), prop::option::of(run), prop::collection::vec(".{0,12}", 0..4)).prop_map(
         |(mode, configured, run, stages)| SequenceMemory {

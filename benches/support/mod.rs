@@ -114,7 +114,11 @@ impl Drop for Running {
 pub fn mosquitto(dir: &Path) -> (Running, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = dir.join("mosquitto.conf");
-    std::fs::write(&config, format!("listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")).unwrap();
+    std::fs::write(
+        &config,
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"),
+    )
+    .unwrap();
     let child = Command::new("mosquitto").arg("-c").arg(&config).stderr(Stdio::null()).spawn();
     let child = child.expect("mosquitto is needed: `apt-get install mosquitto` (or run ./test once)");
     for _ in 0..100 {
@@ -128,8 +132,10 @@ pub fn mosquitto(dir: &Path) -> (Running, u16) {
 
 /// The daemon itself, as users run it.
 pub fn daemon(config: &Path) -> Running {
-    let child = Command::new(env!("CARGO_BIN_EXE_emberwatch")).arg("run").arg("--config").arg(config);
-    Running(child.stdout(Stdio::null()).stderr(Stdio::from(std::fs::File::create(config.with_extension("log")).unwrap())).spawn().unwrap())
+    let log = std::fs::File::create(config.with_extension("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
+    command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(log);
+    Running(command.spawn().unwrap())
 }
 
 /// Processor time and resident memory of a process: (seconds, MiB).
@@ -147,7 +153,12 @@ pub fn cost(pid: u32) -> (f64, f64) {
 /// The value below which this part of the samples lies.
 pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let index = ((samples.len() - 1) as f64 * part).round() as usize;
     samples[index]
 }

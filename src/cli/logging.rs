@@ -20,7 +20,8 @@ pub(crate) fn start(options: &LogOptions) {
     let filter = || EnvFilter::new(format!("warn,emberwatch={level}"));
     let registry = tracing_subscriber::registry();
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+    let text =
+        || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
     // systemd says so where it connects stderr to its journal.
     let format = match options.format {
         LogFormat::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => LogFormat::Journald,

@@ -32,7 +32,7 @@ Check it:   emberwatch check config/
 Run it:     emberwatch run --config config/emberwatch.toml
 
 Exit codes: 0 ok · 1 the answer is no · 2 usage · 69 unavailable · 70 internal error · 73 cannot create
-output · 74 input/output · 75 in use by another instance · 77 permission · 78 configuration invalid";
+output · 75 in use by another instance · 77 permission · 78 configuration invalid";
 
 #[derive(Subcommand)]
 enum Command {
@@ -67,8 +67,6 @@ pub(crate) enum Exit {
     Internal,
     /// Output could not be created.
     CannotCreate,
-    /// Input or output failed.
-    Io,
     /// Another instance has it.
     Busy,
     /// Not allowed to.
@@ -87,7 +85,6 @@ impl Exit {
             Self::Unavailable => 69,
             Self::Internal => 70,
             Self::CannotCreate => 73,
-            Self::Io => 74,
             Self::Busy => 75,
             Self::Permission => 77,
             Self::Config => 78,

@@ -56,21 +56,20 @@ fn find<'a>(links: &'a [LinkOptions], name: &str) -> Option<(&'a LinkOptions, &'
 
 /// The rows as text, columns aligned.
 fn table(rows: &[ProbeRow]) -> Vec<String> {
-    let cells: Vec<[String; 7]> = std::iter::once(
-        ["point", "table", "address", "raw", "value", "unit", "quality"].map(str::to_owned),
-    )
-    .chain(rows.iter().map(|row| {
-        [
-            row.point.clone(),
-            row.table.word().to_owned(),
-            row.address.to_string(),
-            words(&row.words),
-            value(row),
-            row.unit.symbol().to_owned(),
-            quality(row),
-        ]
-    }))
-    .collect();
+    let cells: Vec<[String; 7]> =
+        std::iter::once(["point", "table", "address", "raw", "value", "unit", "quality"].map(str::to_owned))
+            .chain(rows.iter().map(|row| {
+                [
+                    row.point.clone(),
+                    row.table.word().to_owned(),
+                    row.address.to_string(),
+                    words(&row.words),
+                    value(row),
+                    row.unit.symbol().to_owned(),
+                    quality(row),
+                ]
+            }))
+            .collect();
     let mut widths = [0; 7];
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -141,7 +140,9 @@ fn verdict(rows: &[ProbeRow]) -> Exit {
     say(&format!("{good} of {} points good", rows.len()));
     match (answered, good == rows.len()) {
         (false, _) => {
-            say("no answer: check the address, the unit identifier, and that nothing else holds the only connection");
+            say(
+                "no answer: check the address, the unit identifier, and that nothing else holds the only connection",
+            );
             Exit::Unavailable
         }
         (true, true) => Exit::Ok,

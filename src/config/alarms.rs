@@ -160,9 +160,11 @@ fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 3] {
             "cutting",
             AlarmSource::Cutting(id),
             false,
-            format!("{} is cutting power", sequence.title),
-            &sequence.notice,
-            "Fail over what runs on this zone. Abort only if it is certain that there is no fire.",
+            // It stands until the run is reset: true in the countdown, after the cut, and after an abort.
+            format!("{} was started", sequence.title),
+            &format!("Unless it was aborted, {} loses power.", zone.title),
+            "Fail over what runs on this zone. Abort only if it is certain that there is no fire. \
+             Reset the run when all is over.",
         ),
         alarm(
             "failed",

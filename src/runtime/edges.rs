@@ -27,8 +27,14 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         let at = ears.clone();
         edges.spawn(supervise("mqtt", ears.clone(), move || {
             let (facts, stop) = (at.facts.subscribe(), at.stop.child_token());
-            let handle =
-                mqtt::spawn(options.clone(), Arc::clone(&at.site), at.boot.clone(), facts, at.inbox.clone(), stop.clone());
+            let handle = mqtt::spawn(
+                options.clone(),
+                Arc::clone(&at.site),
+                at.boot.clone(),
+                facts,
+                at.inbox.clone(),
+                stop.clone(),
+            );
             async move {
                 // Cancelled also when this is dropped, so that no half of it lives on beside a new one.
                 let _ends_all = stop.drop_guard();
@@ -65,12 +71,22 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
 }
 
 /// One webhook target, as something that can be started again.
-fn webhook(at: Ears, options: WebhookOptions) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
+fn webhook(
+    at: Ears,
+    options: WebhookOptions,
+) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
     let texts: Arc<dyn Texts> = Arc::new(Sentences);
     move || {
         let targets = std::slice::from_ref(&options);
-        let started =
-            notify::spawn(targets, &at.site, &at.boot, &at.facts.subscribe(), at.inbox.clone(), &at.stop, &texts);
+        let started = notify::spawn(
+            targets,
+            &at.site,
+            &at.boot,
+            &at.facts.subscribe(),
+            at.inbox.clone(),
+            &at.stop,
+            &texts,
+        );
         let inbox = at.inbox.clone();
         Box::pin(async move {
             match started {

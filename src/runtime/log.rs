@@ -32,7 +32,14 @@ fn log_fact(site: &Site, fact: &Fact) {
         Fact::Finding(finding) => {
             let (rule, zone) = (&site[finding.rule].name, &site[finding.zone].name);
             let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);
-            tracing::debug!(rule, zone, level = finding.level.word(), known = finding.known, evidence, "finding");
+            tracing::debug!(
+                rule,
+                zone,
+                level = finding.level.word(),
+                known = finding.known,
+                evidence,
+                "finding"
+            );
         }
         Fact::Level(change) => {
             let (zone, level, was) = (&site[change.zone].name, change.level.word(), change.was.word());
@@ -59,7 +66,11 @@ fn log_fact(site: &Site, fact: &Fact) {
             tracing::warn!(zone = site[notice.zone].name, text = text::notice(site, notice), "notice");
         }
         Fact::LoneVote { rule, channel } => {
-            tracing::warn!(vote = site[*rule].name, channel = site[*channel].name, "a vote came and went alone");
+            tracing::warn!(
+                vote = site[*rule].name,
+                channel = site[*channel].name,
+                "a vote came and went alone"
+            );
         }
         Fact::Gap { lasted } => tracing::warn!(lasted_ms = lasted.0, "the loop was held up"),
         Fact::Followed { by, request } => tracing::info!(by = %by, ?request, "request followed"),

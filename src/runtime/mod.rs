@@ -27,8 +27,8 @@ use crate::config::Loaded;
 use crate::exchange::{Hearing, INPUTS_QUEUED_MAX, Inbox, PUBLICATIONS_QUEUED_MAX, Publication};
 use crate::field::Field;
 use crate::safety::Safety;
-use crate::safety::site::Site;
 use crate::safety::memory::Memory;
+use crate::safety::site::Site;
 use crate::store::options::JournalOptions;
 use crate::store::{Journal, OpenFault};
 use crate::units::Millis;
@@ -53,7 +53,9 @@ const PATIENCE_MIN: Millis = Millis::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum StartFault {
     /// Another instance has the state directory.
-    #[error("another emberwatch runs with the state directory {0}: stop it, or give this one its own `state_dir`")]
+    #[error(
+        "another emberwatch runs with the state directory {0}: stop it, or give this one its own `state_dir`"
+    )]
     Busy(String),
     /// The page's address cannot be had.
     #[error("cannot listen on {address}: {error}; choose another `listen` under [web]")]
@@ -122,7 +124,13 @@ impl Daemon {
         let mut edges = tokio::task::JoinSet::new();
         edges.spawn(dispatch::dispatch(ordered, Arc::clone(&field), Arc::clone(&journal)));
         edges.spawn(log::log(Arc::clone(&site), facts.subscribe(), stop.child_token()));
-        let ears = Ears { facts: facts.clone(), site: Arc::clone(&site), inbox: inbox.clone(), boot, stop: stop.clone() };
+        let ears = Ears {
+            facts: facts.clone(),
+            site: Arc::clone(&site),
+            inbox: inbox.clone(),
+            boot,
+            stop: stop.clone(),
+        };
         edges::spawn_sinks(&ears, &loaded, &mut edges);
         if let (Some(options), Some(listener)) = (loaded.web, listener) {
             edges::spawn_web(&ears, options, listener, banner, &mut edges);

@@ -51,6 +51,8 @@ pub struct Picture {
 struct Track {
     reading: Reading,
     good: Option<Sample>,
+    /// When the newest answer taken in was asked for.
+    asked: Option<Uptime>,
     frozen: Option<u32>,
 }
 
@@ -97,9 +99,7 @@ impl Picture {
     /// The point's value, if its reading is good and was asked for since the loop last went on.
     #[must_use]
     pub fn good(&self, point: PointId) -> Option<Sample> {
-        let track = &self.tracks[point.index()];
-        track.reading.good()?;
-        track.good.filter(|sample| self.fresh_from <= sample.asked)
+        self.tracks[point.index()].good_since(self.fresh_from)
     }
 
     /// The last good value, however old.
@@ -134,9 +134,12 @@ impl Picture {
             let heard = &mut self.heard[spec.device.index()];
             *heard = Some(taken).max(*heard);
         }
-        if asked < self.fresh_from {
+        let track = &mut self.tracks[point.index()];
+        // A late answer never replaces a newer one, and one answer never counts twice (S19).
+        if asked < self.fresh_from || track.asked.is_some_and(|newest| asked <= newest) {
             return;
         }
+        track.asked = Some(asked);
         let reading = match result {
             Err(fault) => self.lost(point, Loss::Fault(fault)),
             Ok(value) => self.weigh(spec, point, Sample { value, asked, taken }),
@@ -223,21 +226,17 @@ impl Picture {
     }
 
     fn is_frozen(&mut self, spec: &Frozen, point: PointId, value: Value, taken: Uptime) -> bool {
-        let Some(slot) = self.tracks[point.index()].frozen else { return false };
-        let now_there: Vec<Option<Value>> =
-            spec.siblings.iter().map(|sibling| self.good(*sibling).map(|sample| sample.value)).collect();
-        let track = &mut self.frozen[slot as usize];
-        if track.value != Some(value) {
-            *track = FrozenTrack {
-                value: Some(value),
-                since: taken,
-                siblings_then: now_there,
-                siblings_moved: false,
-            };
-            return false;
+        let Self { tracks, frozen, fresh_from, .. } = self;
+        let Some(slot) = tracks[point.index()].frozen else { return false };
+        let track = &mut frozen[slot as usize];
+        let moved_anew = track.value != Some(value);
+        if moved_anew {
+            (track.value, track.since, track.siblings_moved) = (Some(value), taken, false);
         }
-        for (then, now) in track.siblings_then.iter_mut().zip(now_there) {
+        for (then, sibling) in track.siblings_then.iter_mut().zip(&spec.siblings) {
+            let now = tracks[sibling.index()].good_since(*fresh_from).map(|sample| sample.value);
             match (*then, now) {
+                (_, seen) if moved_anew => *then = seen,
                 (None, seen) => *then = seen,
                 (Some(then), Some(now)) => {
                     track.siblings_moved |= spec.moved < (now.get() - then.get()).abs();
@@ -246,6 +245,14 @@ impl Picture {
             }
         }
         track.siblings_moved && spec.after <= taken.since(track.since)
+    }
+}
+
+impl Track {
+    /// The value, if the reading is good and was asked for since then.
+    fn good_since(&self, fresh_from: Uptime) -> Option<Sample> {
+        self.reading.good()?;
+        self.good.filter(|sample| fresh_from <= sample.asked)
     }
 }
 
@@ -284,5 +291,64 @@ impl ReadFault {
             Self::Exception(code) => matches!(code, 1..=3),
             Self::Timeout | Self::Disconnected | Self::Mismatch | Self::Malformed => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::safety::site::{Device, DeviceKind, Labels, ZoneId};
+    use crate::units::{Millis, Unit};
+
+    fn one_point() -> Site {
+        let mut site = Site::default();
+        site.devices.push(Device {
+            name: "bms-1".into(),
+            title: String::new(),
+            zone: ZoneId(0),
+            kind: DeviceKind::Battery,
+            points: 0..1,
+            silent_after: Millis(3000),
+            switches: false,
+        });
+        site.points.push(Point {
+            name: "cell-temp".into(),
+            device: DeviceId(0),
+            unit: Unit::Celsius,
+            period: Millis(1000),
+            stale_after: Millis(3000),
+            range: None,
+            fall_per_s_max: None,
+            frozen: None,
+            labels: Labels::None,
+        });
+        site
+    }
+
+    #[test]
+    fn a_late_or_repeated_answer_changes_nothing() {
+        let site = one_point();
+        let mut picture = Picture::new(&site, Uptime(0));
+        let mut hear = |asked, taken, number| {
+            let times = (Uptime(asked), Uptime(taken));
+            picture.absorb(&site, PointId(0), times, Ok(Value::new(number).unwrap()));
+            picture.reading(PointId(0))
+        };
+        let newest = hear(2000, 2050, 20.0);
+        assert_eq!(hear(1000, 2100, 90.0), newest, "asked for before, answered after");
+        assert_eq!(hear(2000, 2050, 20.0), newest, "the same answer again");
+        assert_eq!(hear(2000, 5000, 20.0), newest, "the same answer, delivered later");
+        assert_ne!(hear(3000, 3050, 21.0), newest);
+    }
+
+    #[test]
+    fn a_late_fault_does_not_hide_a_newer_value() {
+        let site = one_point();
+        let mut picture = Picture::new(&site, Uptime(0));
+        picture.absorb(&site, PointId(0), (Uptime(2000), Uptime(2050)), Ok(Value::new(20.0).unwrap()));
+        picture.absorb(&site, PointId(0), (Uptime(1000), Uptime(2100)), Err(ReadFault::Timeout));
+        assert!(picture.good(PointId(0)).is_some());
     }
 }

@@ -31,6 +31,12 @@ const TICK: Duration = Duration::from_millis(50);
 /// The longest step of the model: longer ones are cut up, so that heat stays stable.
 const STEP_MAX: Millis = Millis(100);
 
+/// The most real time that is caught up with at once, s.
+const CATCH_UP_MAX_S: f64 = 1.0;
+
+/// The fastest a room may run: it must be advanced within its tick.
+const SPEED_MAX: f64 = 1000.0;
+
 /// Writes that are kept for whoever asks; the oldest are forgotten.
 const WRITES_KEPT_MAX: usize = 1000;
 
@@ -100,7 +106,7 @@ impl Simulator {
     #[must_use]
     pub fn start(listener: TcpListener, options: SimOptions) -> Self {
         let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let speed = options.speed;
+        let speed = options.speed.clamp(0.0, SPEED_MAX);
         let room = Room::new(options.seed, options.scenario);
         let shared = Arc::new(Shared { room: Mutex::new(room), writes: Mutex::new(Vec::new()) });
         let stop = CancellationToken::new();
@@ -141,7 +147,8 @@ async fn live(shared: Arc<Shared>, speed: f64, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tokio::time::sleep(TICK).await;
         let now = clock::uptime();
-        let seconds = now.since(last).as_secs_f64() * speed;
+        // After a suspend the room goes on where it was.
+        let seconds = now.since(last).as_secs_f64().min(CATCH_UP_MAX_S) * speed;
         last = now;
         shared.room().pass(seconds);
     }

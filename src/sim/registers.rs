@@ -2,7 +2,6 @@
 
 use tokio_modbus::ExceptionCode;
 
-use crate::sim::cell::Cell;
 use crate::sim::room::{CELLS, Rack, Room};
 
 /// Rack 1 and rack 2, the UPS, the gas and smoke detectors, the breaker panel.
@@ -71,6 +70,7 @@ impl Room {
 
     fn rack_words(&mut self, index: usize) -> Vec<(u16, u16)> {
         let beat = self.heartbeat();
+        let current = self.current_a(index);
         let mut noise = || self.noise.even();
         let rack = &self.racks[index];
         let temps: Vec<f64> = rack
@@ -85,13 +85,13 @@ impl Room {
         let volts: Vec<f64> = rack.cells.iter().map(|cell| cell.voltage() + 0.001 * noise()).collect();
         let (hottest, coolest) = bounds(&temps);
         let (highest, lowest) = bounds(&volts);
-        let current = match rack.current_a() {
+        let current = match current {
             calm if calm.abs() < f64::EPSILON => 0.0,
             charging => charging + 0.1 * noise(),
         };
         let mut words = vec![
             (0, beat),
-            (1, rack_state(rack)),
+            (1, u16::from(0.0 < current)),
             (2, unsigned(volts.iter().sum(), 0.1)),
             (3, signed(current, 0.1)),
             (4, unsigned(rack.soc_pct, 0.1)),
@@ -113,13 +113,13 @@ impl Room {
     }
 
     fn ups_words(&mut self) -> Vec<u16> {
-        let on_bus = self.racks.iter().filter(|rack| rack.is_connected()).count();
+        let on_bus = self.racks.iter().filter(|rack| rack.is_on_bus()).count();
         let connected = self.ups_breaker.is_closed() && 0 < on_bus;
+        let volts = self.battery_v();
+        let amps = self.current_a(0) + self.current_a(1);
         let mut noise = || self.noise.even();
         let status = 0b10_0001 | if connected { 0 } else { 0b1_0000 };
         let load_w = if self.ups_output { 12_000.0 + 60.0 * noise() } else { 0.0 };
-        let volts: f64 = self.racks[1].cells.iter().map(Cell::voltage).sum();
-        let amps: f64 = if connected { self.racks.iter().map(Rack::current_a).sum() } else { 0.0 };
         // Half the racks, half the time: 24 minutes at this load with both.
         let runtime: u16 = if connected { 720 * u16::try_from(on_bus).unwrap_or(0) } else { 0 };
         vec![
@@ -171,13 +171,6 @@ fn pick<T>(address: u16, count: u16, at: impl Fn(u16) -> Option<T>) -> Result<Ve
     (address..end).map(|address| at(address).ok_or(ExceptionCode::IllegalDataAddress)).collect()
 }
 
-fn rack_state(rack: &Rack) -> u16 {
-    match (rack.is_connected(), rack.charging_allowed) {
-        (true, true) => 1,
-        (true | false, _) => 0,
-    }
-}
-
 fn rack_alarms(rack: &Rack, hottest_c: f64, lowest_v: f64) -> u16 {
     let contactor = rack.contactor_held != rack.contactor.is_closed() && !rack.contactor_held;
     u16::from(60.0 <= hottest_c) | u16::from(lowest_v <= 2.5) << 1 | u16::from(contactor) << 2
@@ -215,6 +208,18 @@ mod tests {
         room.step(0.1);
         assert_eq!(room.holding(1, 13, 1), Ok(vec![0]));
         assert_eq!(room.holding(1, 3, 1), Ok(vec![0]));
+    }
+
+    #[test]
+    fn no_current_flows_behind_the_open_breaker_of_the_ups() {
+        let mut room = Room::new(1, Scenario::calm());
+        assert!(room.write_coil(40, 2, true));
+        room.pass(0.5);
+        assert_eq!(room.discrete(40, 2, 1), Ok(vec![false]));
+        for rack in [1, 2] {
+            assert_eq!(room.holding(rack, 3, 1), Ok(vec![0]));
+        }
+        assert_eq!(room.input(10, 4, 2), Ok(vec![0, 0]), "voltage and current at the battery terminals");
     }
 
     #[test]

@@ -51,13 +51,13 @@ impl Rack {
         }
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    /// Whether it is on the battery bus.
+    pub(super) fn is_on_bus(&self) -> bool {
         self.contactor.is_closed() && self.breaker.is_closed()
     }
 
-    /// Positive charges, A.
-    pub(super) fn current_a(&self) -> f64 {
-        if self.is_connected() && self.charging_allowed { FLOAT_A } else { 0.0 }
+    pub(super) fn voltage(&self) -> f64 {
+        self.cells.iter().map(Cell::voltage).sum()
     }
 }
 
@@ -180,6 +180,20 @@ impl Room {
                 self.racks[rack].frozen_cell = Some((cell, frozen));
             }
         }
+    }
+
+    /// Current of a rack, A; positive charges. Float current flows only through closed switches all the way to
+    /// the charger.
+    pub(super) fn current_a(&self, rack: usize) -> f64 {
+        let rack = &self.racks[rack];
+        let flows = self.ups_breaker.is_closed() && rack.is_on_bus() && rack.charging_allowed;
+        if flows { FLOAT_A } else { 0.0 }
+    }
+
+    /// What the UPS sees at its battery terminals, V: the racks on the bus, in parallel; nothing behind an open breaker.
+    pub(super) fn battery_v(&self) -> f64 {
+        let on_bus = self.racks.iter().filter(|rack| rack.is_on_bus()).map(Rack::voltage);
+        if self.ups_breaker.is_closed() { on_bus.fold(0.0, f64::max) } else { 0.0 }
     }
 
     /// Whether this unit hangs instead of answering.

@@ -18,8 +18,11 @@ use crate::sim::{Shared, Write};
 /// Clients at a time; more wait to be accepted.
 const CLIENTS_MAX: usize = 32;
 
-/// How long a silent unit keeps its client waiting before its gateway gives up on it.
-const SILENCE: Duration = Duration::from_secs(3);
+/// How long a silent unit keeps its connection hanging, so that it ends some time.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long the server rests after it could not accept (no file descriptors, for instance).
+const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// Serves clients until the stop.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
@@ -29,19 +32,23 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Canc
         let (places, shared) = (Arc::clone(&places), Arc::clone(&shared));
         async move {
             let Ok(place) = places.acquire_owned().await else { return Ok(None) };
-            stream.set_nodelay(true)?;
+            // Only slower without it.
+            let _ = stream.set_nodelay(true);
             let unit = Unit { shared, _place: Arc::new(place) };
             accept_tcp_connection(stream, peer, |_| Ok(Some(unit.clone())))
         }
     };
     let failed = |error: std::io::Error| tracing::debug!(%error, "a client of the simulated room ended");
-    tokio::select! {
-        ended = server.serve(&accept, failed) => {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the simulated room is no longer served");
+    while !stop.is_cancelled() {
+        tokio::select! {
+            ended = server.serve(&accept, failed) => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "the simulated room could not accept a client");
+                }
+                tokio::time::sleep(RETRY_AFTER).await;
             }
+            () = stop.cancelled() => {}
         }
-        () = stop.cancelled() => {}
     }
 }
 

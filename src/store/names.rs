@@ -3,7 +3,7 @@
 //! Names are unique within a site, except those of points, which are `device/point`. A name that the present
 //! configuration no longer has is found as nothing, never as something else.
 
-use crate::safety::site::{AlarmId, RuleId, PointId, SequenceId, Site};
+use crate::safety::site::{AlarmId, PointId, RuleId, SequenceId, Site};
 
 /// `device/point`; `?` for an id that is none of this site's.
 pub(super) fn of_point(site: &Site, id: PointId) -> String {

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::exchange::Hearing;
 use crate::safety::fact::{Fact, Input, Operator, Refusal, Request as Wish};
@@ -111,18 +111,17 @@ async fn body_of(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Proble
 
 /// Asks the core and waits for its word.
 async fn put(app: &App, by: Operator, wish: Wish) -> Result<Json<Value>, Problem> {
-    let deadline = Instant::now() + ANSWER_WITHIN;
     // An ear first, then the question: the answer cannot come before we listen.
-    let ear = timeout_at(deadline, app.hub.ear()).await.ok().flatten();
+    let ear = timeout(ANSWER_WITHIN, app.hub.ear()).await.ok().flatten();
     let ear = ear.ok_or_else(|| unavailable("emberwatch is stopping or busy"))?;
     let input = Input::Asked { by: by.clone(), request: wish.clone() };
-    match timeout_at(deadline, app.inbox.send(vec![input])).await {
+    match timeout(ANSWER_WITHIN, app.inbox.send(vec![input])).await {
         Ok(Ok(())) => {}
         Ok(Err(_)) => return Err(unavailable("the safety loop is not running")),
         Err(_) => return Err(unavailable("the safety loop is busy")),
     }
     tracing::info!(%by, request = ?wish, "asked on the page");
-    match timeout_at(deadline, answer(ear, &by, &wish)).await {
+    match timeout(ANSWER_WITHIN, answer(ear, &by, &wish)).await {
         Ok(Some(Ok(()))) => Ok(Json(json!({ "result": "accepted", "by": &*by }))),
         Ok(Some(Err(why))) => Err(Problem::refused(why)),
         Ok(None) | Err(_) => Err(Problem::new(

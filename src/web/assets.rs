@@ -15,12 +15,13 @@ pub(super) struct Asset {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// All of them.
-pub(super) static ALL: [Asset; 7] = [
+pub(super) static ALL: [Asset; 8] = [
     Asset { path: "/", kind: "text/html; charset=utf-8", bytes: include_bytes!("assets/index.html") },
     Asset { path: "/style.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("assets/style.css") },
     Asset { path: "/icon.svg", kind: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
     Asset { path: "/app.js", kind: SCRIPT, bytes: include_bytes!("assets/app.js") },
     Asset { path: "/act.js", kind: SCRIPT, bytes: include_bytes!("assets/act.js") },
+    Asset { path: "/alarms.js", kind: SCRIPT, bytes: include_bytes!("assets/alarms.js") },
     Asset { path: "/view.js", kind: SCRIPT, bytes: include_bytes!("assets/view.js") },
     Asset { path: "/values.js", kind: SCRIPT, bytes: include_bytes!("assets/values.js") },
 ];

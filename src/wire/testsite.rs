@@ -7,7 +7,7 @@ use crate::safety::risk::Level;
 use crate::safety::rules::limit::{Limit, Side, Step};
 use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind, state};
-use crate::safety::sequence::spec::{Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage};
+use crate::safety::sequence::spec::{Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use crate::safety::site::{
     Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, PointId,
     Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
@@ -127,6 +127,7 @@ fn sequence() -> Sequence {
         stages: vec![Stage {
             name: "Open breaker".into(),
             action: ActionId(0),
+            when: StageWhen::Always,
             permissives: vec![Expect { point: PointId(2), is: Condition::Is(1) }],
             permissive_age_max: Millis::from_secs(3),
             permissive_wait: Millis::from_secs(5),

@@ -7,7 +7,7 @@ use crate::safety::fact::{DriveFault, Refusal, Request};
 use crate::safety::risk::{Evidence, LevelChange};
 use crate::safety::rules::RuleKind;
 use crate::safety::sequence::spec::Mode;
-use crate::safety::sequence::{Notice, NoticeStage, SequenceEvent, StageFault};
+use crate::safety::sequence::{Cause, Notice, NoticeStage, SequenceEvent, StageFault};
 use crate::safety::site::{Labels, PointId, RuleId, SequenceId, Site};
 use crate::units::{Millis, Value};
 
@@ -162,6 +162,26 @@ pub fn channels(site: &Site, rule: Option<RuleId>, mask: u32) -> Vec<&str> {
     let Some(RuleKind::Together(vote)) = rule.map(|rule| &site[rule].kind) else { return Vec::new() };
     let bits = vote.channels.iter().enumerate().filter(|(bit, _)| *bit < 32 && mask >> bit & 1 == 1);
     bits.map(|(_, &channel)| site[channel].name.as_str()).collect()
+}
+
+/// What started a run of a sequence.
+#[must_use]
+pub fn cause(site: &Site, sequence: SequenceId, cause: &Cause) -> String {
+    let rule = site[sequence].trigger;
+    match cause {
+        Cause::Vote { voting, by_policy } => {
+            let voting = channels(site, Some(rule), *voting);
+            let mut text = format!("started by {}", site[rule].name);
+            if !voting.is_empty() {
+                text = format!("{text}: {} voted", voting.join(" and "));
+            }
+            if *by_policy {
+                text.push_str("; decided by the policy for lost channels");
+            }
+            text
+        }
+        Cause::Manual { by } => format!("started by hand by {by}"),
+    }
 }
 
 /// Why a command was not carried out.

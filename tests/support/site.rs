@@ -8,7 +8,7 @@ use emberwatch::safety::fact::Fact;
 use emberwatch::safety::risk::{Evidence, Level};
 use emberwatch::safety::rules::limit::{Limit, Side};
 use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
-use emberwatch::safety::sequence::spec::{Mode, OnFail, OnRestart, Sequence, Stage};
+use emberwatch::safety::sequence::spec::{Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use emberwatch::safety::site::*;
 use emberwatch::units::{Millis, Now, Unit, Uptime, Value, WallTime};
 
@@ -92,6 +92,7 @@ fn sequence() -> Sequence {
     let stage = |name: &str| Stage {
         name: name.into(),
         action: ActionId(0),
+        when: StageWhen::Always,
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(5000),

@@ -134,7 +134,9 @@ impl Stage {
     }
 
     fn introduce(&self, args: &DemoArgs, scenario: &Scenario) {
-        print("emberwatch demonstration: a simulated battery room, watched by the real daemon. Nothing leaves this machine.");
+        print(
+            "emberwatch demonstration: a simulated battery room, watched by the real daemon. Nothing leaves this machine.",
+        );
         print("");
         if let Some(page) = self.daemon.web {
             print(&format!("  Page    http://{page}/#token={}", self.token));

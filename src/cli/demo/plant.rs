@@ -15,6 +15,10 @@ pub(super) const SHIPPED: &str = include_str!("../../../config/demo.toml");
 
 /// The shortest duration that hastening leaves.
 const DURATION_MIN_MS: f64 = 20.0;
+/// The shortest time between two polls that the configuration takes.
+const SCAN_MIN_MS: f64 = 100.0;
+/// The shortest silence and grace that the configuration takes: three polls missed, however fast they are.
+const SILENCE_MIN_MS: f64 = 3_000.0;
 
 /// A directory of our own, removed at the end.
 pub(super) struct TempDir(pub(super) PathBuf);
@@ -76,11 +80,23 @@ pub(super) fn token() -> String {
 
 /// Divides every quoted duration by `speed`, so that judging keeps pace with a hastened room.
 fn hasten(text: &str, speed: f64) -> String {
-    let pieces: Vec<String> = text
+    let lines = text.split_inclusive('\n').map(|line| {
+        let shortest_ms = match line.split_once(" =").map(|(key, _)| key) {
+            Some("scan") => SCAN_MIN_MS,
+            Some("after" | "grace") => SILENCE_MIN_MS,
+            _ => DURATION_MIN_MS,
+        };
+        hasten_line(line, speed, shortest_ms)
+    });
+    lines.collect()
+}
+
+fn hasten_line(line: &str, speed: f64, shortest_ms: f64) -> String {
+    let pieces: Vec<String> = line
         .split('"')
         .enumerate()
         .map(|(index, piece)| match milliseconds(piece) {
-            Some(ms) if index % 2 == 1 => format!("{}ms", (ms / speed).round().max(DURATION_MIN_MS.min(ms))),
+            Some(ms) if index % 2 == 1 => format!("{}ms", (ms / speed).round().max(shortest_ms.min(ms))),
             Some(_) | None => piece.to_owned(),
         })
         .collect();
@@ -100,6 +116,7 @@ fn milliseconds(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -110,6 +127,28 @@ mod tests {
             hastened,
             "scan = \"250ms\" # \"calm\"\nlimit = \"45 degC\"\nwindow = \"15000ms\"\ntiny = \"20ms\"\nid = \"5s-x\"\n"
         );
+    }
+
+    #[test]
+    fn nothing_is_hastened_below_what_the_configuration_takes() {
+        assert_eq!(
+            hasten("scan = { fast = \"250ms\", slow = \"1s\" }\n", 3.0),
+            "scan = { fast = \"100ms\", slow = \"333ms\" }\n"
+        );
+    }
+
+    #[test]
+    fn the_demonstration_loads_at_every_speed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = Addresses {
+            room: SocketAddr::from(([127, 0, 0, 1], 1502)),
+            broker: None,
+            page: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        };
+        for speed in [0.1, 0.5, 1.0, 3.0, 5.0, 10.0] {
+            let loaded = load(dir.path(), speed, &at, "0123456789abcdef0123456789abcdef");
+            assert!(loaded.is_ok(), "speed {speed}");
+        }
     }
 
     #[test]

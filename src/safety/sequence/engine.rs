@@ -244,7 +244,8 @@ impl Actor<'_> {
 
     /// A stage has come to its end: what follows (R9). A failed stage never ends a run in silence.
     fn conclude(&mut self, stage: u8, effective: bool) {
-        if self.is_aborting() || (!effective && self.spec.stages[usize::from(stage)].on_fail == OnFail::Hold) {
+        if self.is_aborting() || (!effective && self.spec.stages[usize::from(stage)].on_fail == OnFail::Hold)
+        {
             return self.hold(stage);
         }
         self.go_on_after(stage, effective);

@@ -63,6 +63,9 @@ fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now
     let step = match run.step.clone() {
         // Uptime of another boot says nothing: the countdown is had again, in full.
         Step::Countdown { until } => reread(0, 0, if same_boot { until } else { now.plus(spec.countdown) }),
+        // A restart soon after a restart: what was left of the countdown still is.
+        Step::Rereading { stage, attempt, from, .. } if same_boot => reread(stage, attempt, from),
+        Step::Rereading { stage: 0, attempt: 0, .. } => reread(0, 0, now.plus(spec.countdown)),
         Step::Waiting { stage, attempt, .. }
         | Step::Rereading { stage, attempt, .. }
         | Step::Ordered { stage, attempt, .. }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Connected, Event, HANDED_MAX, Will};
@@ -102,11 +102,11 @@ impl Connection {
     async fn wait(&mut self) {
         let pause = jittered(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
-        let until = Instant::now() + pause;
+        let mut rest = std::pin::pin!(sleep(pause));
         let mut chores = interval(CHORES_EVERY);
         loop {
             tokio::select! {
-                () = sleep_until(until) => return,
+                () = &mut rest => return,
                 () = self.closing.cancelled() => return,
                 _ = chores.tick() => self.fault.flush(),
             }

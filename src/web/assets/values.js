@@ -6,7 +6,7 @@ import { ageOf, el, keep, put, span } from "./view.js";
 // Values of the same kind, told apart by a number only, become a grid from this many on.
 const GRID_FROM = 4;
 // Up to this many devices all are open at first.
-const OPEN_MAX = 4;
+const OPEN_MAX = 2;
 const byId = (id) => document.getElementById(id);
 const STATES = { "online": "online", "stale": "STALE", "offline": "OFFLINE", "never-seen": "NEVER SEEN" };
 const QUALITIES = { "uncertain": "uncertain", "bad": "bad", "never-seen": "never seen" };
@@ -28,11 +28,18 @@ export function drawDevices(page) {
     put(parts.state, STATES[device.state] ?? device.state);
     put(parts.zone, `${device.kind}, ${zones[device.zone]?.title ?? device.zone}`);
     put(parts.tally, bad.length ? `${bad.length} of ${keys.length} values not good` : keys.length === 1 ? "1 value, good" : `${keys.length} values, all good`);
-    parts.heard.dataset.since = device.last_ok ?? "";
+    parts.heard.dataset.since = newest(keys, points) ?? device.last_ok ?? "";
     node.keys = keys;
     if (node.open) drawValues(node, page);
     node.ontoggle ??= () => node.open && drawValues(node, page);
   });
+}
+
+// Devices tell their last answer only when their state changes; their values tell it each time.
+function newest(keys, points) {
+  let ts = null;
+  for (const key of keys) if (points[key].ts && (ts === null || ts < points[key].ts)) ts = points[key].ts;
+  return ts;
 }
 
 // A site has the same points all day, and there may be many thousands: sorted anew only when their number changes.
@@ -155,17 +162,22 @@ const nameOf = (key) => key.slice(key.indexOf("/") + 1);
 const familyOf = (key) => nameOf(key).replace(/\d+/g, "#");
 const naturally = new Intl.Collator("en", { numeric: true }).compare;
 
-function textOf(point) {
+export function textOf(point) {
   if (!has(point)) return "– unknown";
   const text = `${number(point.v)}${point.u ? ` ${point.u}` : ""}`;
   const labelled = point.label ? `${point.label} (${text})` : text;
   return point.q === "bad" ? `${labelled}, last known` : labelled;
 }
 
-function reasonOf(point) {
+export function reasonOf(point) {
   const word = QUALITIES[point.q] ?? "unknown quality";
   return point.why ? `${word}: ${point.why}` : word;
 }
 
 // As many digits as tell values apart, without pretending to more.
-const number = (value) => String(Number(value.toPrecision(6)));
+function number(value) {
+  const size = Math.abs(value);
+  if (Number.isInteger(value)) return String(value);
+  if (1000 <= size) return value.toFixed(1);
+  return String(Number(value.toPrecision(size < 0.1 ? 2 : size < 1 ? 3 : 4)));
+}

@@ -1,14 +1,14 @@
-// The screen: rooms, cuts, alarms, zones and logs. Grey is calm; what is not calm has colour, shape and letter.
+// The screen: rooms, cuts, zones and logs. Grey is calm; what is not calm has colour, shape and letter.
 //
 // All text from emberwatch goes in by textContent. Nodes are kept and changed in place, so that focus and
 // open details stay where they are.
 
-import { abort, acknowledge, arm, cutByHand, fadeSaid, operate, resetAlarm } from "./act.js";
-import { drawDevices, tickDevices } from "./values.js";
+import { abort, arm, cutByHand, fadeSaid, operate } from "./act.js";
+import { drawAlarms } from "./alarms.js";
+import { drawDevices, reasonOf, textOf, tickDevices } from "./values.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEVELS = ["normal", "watch", "warning", "danger"];
-const PRIORITIES = ["critical", "high", "medium", "low"];
 const SHAPES = {
   danger: ["8,1 16,1 23,8 23,16 16,23 8,23 1,16 1,8", "3"],
   warning: ["12,1 23.5,22 0.5,22", "2"],
@@ -18,20 +18,22 @@ const SHAPES = {
   medium: ["12,0.5 23.5,12 12,23.5 0.5,12", "M"],
   low: ["0.5,2 23.5,2 12,23", "L"],
 };
-const STEP_WORDS = { pending: "pending", waiting: "waiting", ordered: "sent", confirmed: "confirmed", verified: "verified", failed: "FAILED" };
-const STEP_MARKS = { pending: "·", waiting: "…", ordered: "→", confirmed: "✓", verified: "✓✓", failed: "✗" };
-const ALARM_WORDS = {
-  "unack-active": "standing, not acknowledged", "ack-active": "standing, acknowledged",
-  "unack-rtn": "gone, not acknowledged", "latched-unack": "gone, latched, not acknowledged", "latched": "gone, latched",
-};
+const STEP_WORDS = { pending: "pending", waiting: "waiting", ordered: "sent", confirmed: "confirmed", verified: "verified", skipped: "not needed", failed: "FAILED" };
+const STEP_MARKS = { pending: "·", waiting: "…", ordered: "→", confirmed: "✓", verified: "✓✓", skipped: "–", failed: "✗" };
 const RUN_WORDS = {
   countdown: "Power will be cut", rereading: "Reading devices again after a restart", executing: "Cutting power",
   verifying: "Checking the effect", held: "STOPPED: a person must decide", done: "Done: isolated and verified",
   failed: "FAILED: the zone is NOT isolated", aborted: "Aborted",
 };
+// What follows a room's level, for people who were asleep a minute ago.
+const ADVICE = {
+  normal: "All quiet.", watch: "Something is unusual: look at the reasons.",
+  warning: "Something is wrong: follow the alarms.", danger: "Do not enter the room.",
+};
+// Values shown with each zone; a zone may be judged by hundreds.
+const JUDGED_MAX = 8;
 const ENDED = ["held", "done", "failed", "aborted"];
 const byId = (id) => document.getElementById(id);
-const announced = new Set();
 
 export function el(tag, className, text) {
   const node = document.createElement(tag);
@@ -122,6 +124,7 @@ export function draw(page) {
   put(byId("missed"), `${state.missed} updates did not reach this page: what has not changed since may be out of date.`);
   byId("missed").hidden = !state.missed;
   drawRooms(state);
+  drawSentence(state);
   drawModes(state);
   drawRunning(page);
   drawAlarms(state);
@@ -175,6 +178,23 @@ function drawRooms(state) {
   if (document.title !== title) document.title = title;
 }
 
+function drawSentence(state) {
+  const zones = Object.values(state.zones);
+  const level = worst(zones.map((zone) => zone.level));
+  const where = zones.filter((zone) => zone.level === level && level !== "normal").map((zone) => zone.title);
+  const points = Object.values(state.points);
+  const doubtful = points.filter((point) => point.q !== "good").length;
+  const devices = Object.values(state.devices);
+  const away = devices.filter((device) => device.state !== "online").map((device) => device.title);
+  const parts = [where.length ? `${where.join(", ")}: ${level}. ${ADVICE[level]}` : doubtful ? "No zone is abnormal." : ADVICE.normal];
+  for (const sequence of Object.values(state.sequences)) {
+    if (sequence.state !== "idle") parts.push(`${sequence.title}: ${RUN_WORDS[sequence.state] ?? sequence.state}.`);
+  }
+  if (away.length) parts.push(`No answer from ${away.join(", ")}.`);
+  parts.push(doubtful ? `${doubtful} of ${points.length} values are not good.` : `${points.length} values from ${devices.length} devices, all good.`);
+  put(byId("sentence"), parts.join(" "));
+}
+
 function drawModes(state) {
   const not = Object.values(state.sequences).filter((sequence) => sequence.mode !== "armed");
   byId("modes").hidden = !not.length;
@@ -193,7 +213,7 @@ function drawRunning(page) {
     put(parts.title, sequence.title);
     put(parts.shadow, sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
     put(parts.state, sequence.shadow && sequence.state === "countdown" ? "Power would be cut" : RUN_WORDS[sequence.state] ?? sequence.state);
-    put(parts.trigger, `Zone ${zones[sequence.zone]?.title ?? sequence.zone}. ${sequence.trigger ?? ""}`);
+    put(parts.trigger, `${zones[sequence.zone]?.title ?? sequence.zone}, ${sequence.trigger?.text ?? "cause unknown"}.`);
     parts.count.hidden = sequence.state !== "countdown";
     parts.abort.hidden = !sequence.abort?.allowed;
     parts.reset.hidden = !ENDED.includes(sequence.state);
@@ -226,7 +246,11 @@ function makeRun(id) {
   parts.number.setAttribute("role", "timer");
   parts.bar.append(parts.fill);
   parts.count.append(parts.number, parts.bar);
-  node.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.trigger, parts.steps, parts.reset);
+  const ask = el("div", "ask");
+  ask.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.reset);
+  const told = el("div", "told");
+  told.append(parts.trigger, parts.steps);
+  node.append(ask, told);
   node.parts = parts;
   return node;
 }
@@ -249,71 +273,6 @@ function tickRunning(page) {
   }
 }
 
-function drawAlarms(state) {
-  const { alarms } = state;
-  const rank = (id) => {
-    const at = PRIORITIES.indexOf(alarms[id].priority);
-    return (at < 0 ? PRIORITIES.length : at) * 2 + (alarms[id].first_out ? 0 : 1);
-  };
-  const ids = Object.keys(alarms).filter((id) => alarms[id].state !== "normal");
-  ids.sort((a, b) => rank(a) - rank(b) || Date.parse(alarms[a].since) - Date.parse(alarms[b].since) || a.localeCompare(b));
-  byId("no-alarms").hidden = 0 < ids.length;
-  put(byId("no-alarms"), "No alarms.");
-  keep(byId("alarms"), ids, (id) => makeAlarm(id, state), (node, id) => {
-    const alarm = alarms[id];
-    const parts = node.parts;
-    node.className = `alarm ${alarm.priority} ${alarm.state}`;
-    setMark(parts.shape, alarm.priority);
-    put(parts.word, `${alarm.priority ?? "unknown"}${alarm.first_out ? ", first out" : ""}`);
-    put(parts.message, alarm.message);
-    put(parts.state, ALARM_WORDS[alarm.state] ?? alarm.state);
-    put(parts.by, alarm.ack ? `by ${alarm.ack}` : "");
-    parts.since.dataset.since = alarm.since ?? "";
-    for (const key of ["evidence", "consequence", "action"]) {
-      put(parts[key].lastChild, alarm[key]);
-      parts[key].hidden = !alarm[key];
-    }
-    parts.ack.hidden = !alarm.state.includes("unack");
-    parts.reset.hidden = !alarm.state.startsWith("latched");
-    parts.occurrence = alarm.occurrence;
-    announce(id, alarm);
-  });
-}
-
-function makeAlarm(id) {
-  const node = el("li", "alarm");
-  const row = (label) => {
-    const line = el("p", "fact");
-    line.append(el("b", "", `${label} `), el("span"));
-    return line;
-  };
-  const parts = {
-    shape: el("span", "shape"), word: el("strong", "word"), message: el("h3"), state: el("span"), by: el("span"),
-    since: el("span"), evidence: row("Seen"), consequence: row("If nobody acts"), action: row("Do"),
-    // The occurrence on the screen, so that a new one is not acknowledged unseen.
-    ack: button("Acknowledge", "ack", () => acknowledge(id, node.parts.occurrence)),
-    reset: button("Reset", "reset", () => resetAlarm(id)),
-  };
-  const head = el("div", "head");
-  head.append(parts.shape, parts.word);
-  const status = el("p", "status");
-  const age = el("span", "age");
-  age.append(parts.since, " ago");
-  status.append(parts.state, parts.by, age);
-  const buttons = el("div", "buttons");
-  buttons.append(parts.ack, parts.reset);
-  node.append(head, parts.message, status, parts.action, parts.consequence, parts.evidence, buttons);
-  node.parts = parts;
-  return node;
-}
-
-function announce(id, alarm) {
-  const key = `${id} ${alarm.occurrence}`;
-  if (alarm.priority !== "critical" || alarm.state !== "unack-active" || announced.has(key)) return;
-  announced.add(key);
-  byId("news").textContent = `Critical alarm: ${alarm.message}`;
-}
-
 function drawZones(state) {
   const { zones } = state;
   const ids = Object.keys(zones);
@@ -324,7 +283,7 @@ function drawZones(state) {
     const age = el("span", "age");
     age.append("for ", el("span"));
     head.append(el("span", "shape"), el("h3"), el("strong", "word"), age);
-    node.append(head, el("ul", "because"));
+    node.append(head, el("ul", "because"), el("ul", "judged"));
     return node;
   }, (node, id) => {
     const zone = zones[id];
@@ -333,18 +292,39 @@ function drawZones(state) {
     setMark(shape, zone.level);
     put(title, zone.title || id);
     put(word, zone.level);
+    age.hidden = !zone.since;
     age.lastChild.dataset.since = zone.since ?? "";
+    const [, because, judged] = node.children;
     const rows = (zone.because ?? []).filter((row) => row.level !== "normal");
-    keep(node.lastChild, rows.map((row) => row.rule), () => el("li"), (line, rule) => {
+    keep(because, rows.map((row) => row.rule), () => el("li"), (line, rule) => {
       const row = rows.find((row) => row.rule === rule);
       put(line, `${row.level}: ${row.text}${rule === zone.first_out ? " (first out)" : ""}`);
     });
+    drawJudged(judged, zone.judged ?? [], state.points);
+  });
+}
+
+// What the zone's rules go by, as it is now.
+function drawJudged(list, keys, points) {
+  keep(list, keys.filter((key) => points[key]).slice(0, JUDGED_MAX), () => {
+    const line = el("li");
+    line.append(el("span", "name"), el("b"), el("span", "age"), el("span", "why"));
+    return line;
+  }, (line, key) => {
+    const [name, value, age, why] = line.children;
+    const point = points[key];
+    line.className = point.q;
+    put(name, key.replace("/", " "));
+    put(value, point.q === "good" && point.label ? point.label : textOf(point));
+    age.dataset.since = point.ts ?? "";
+    put(why, point.q === "good" ? "" : reasonOf(point));
   });
 }
 
 function drawSequences(state) {
   const { sequences } = state;
   const ids = Object.keys(sequences).filter((id) => sequences[id].state === "idle").sort();
+  byId("sequences-box").hidden = !ids.length;
   keep(byId("sequences"), ids, (id) => {
     const node = el("li", "sequence");
     const title = () => state.sequences[id]?.title ?? id;

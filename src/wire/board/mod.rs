@@ -169,7 +169,11 @@ impl Board {
                 keep(&mut self.notices, NOTICES_MAX, body.clone());
                 changes.notices.push((it.zone, body));
             }
-            Fact::Finding(_) | Fact::LoneVote { .. } | Fact::Gap { .. } | Fact::Followed { .. } | Fact::Refused { .. } => {}
+            Fact::Finding(_)
+            | Fact::LoneVote { .. }
+            | Fact::Gap { .. }
+            | Fact::Followed { .. }
+            | Fact::Refused { .. } => {}
         }
     }
 

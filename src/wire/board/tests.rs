@@ -59,6 +59,7 @@ fn running(step: Step, event: SequenceEvent) -> Fact {
         shadow: false,
         step,
         stages: vec![StageState::Pending],
+        aborting: None,
     };
     let now = SequenceState { mode: crate::safety::sequence::spec::Mode::Armed, phase: Phase::Run(run) };
     Fact::Sequence(Box::new(SequenceChange { sequence: SequenceId(0), event, now }))

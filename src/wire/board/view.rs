@@ -99,8 +99,17 @@ impl Board {
             "since": status.since.map(time::rfc3339),
             "first_out": status.first_out.map(|rule| &self.site[rule].name),
             "because": zone::because(&self.site, &status.because),
+            "judged": self.judged(zone),
         });
         (spec.name.clone(), view)
+    }
+
+    /// The points that a zone's rules go by, each once, in the order of the rules.
+    fn judged(&self, zone: ZoneId) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        let rules = self.site.rules.iter().filter(|rule| rule.zone == zone);
+        let points = rules.flat_map(|rule| rule.kind.points()).filter(|point| seen.insert(point.index()));
+        points.map(|point| self.keys[point.index()].as_str()).collect()
     }
 
     fn device_view(&self, device: DeviceId) -> (String, Value) {

@@ -129,8 +129,11 @@ fn cause(site: &Site, sequence: SequenceId, cause: &Cause) -> Value {
             "rule": site[rule].name,
             "voting": text::channels(site, Some(rule), *voting),
             "by_policy": by_policy,
+            "text": text::cause(site, sequence, cause),
         }),
-        Cause::Manual { by } => json!({ "kind": "manual", "by": &**by }),
+        Cause::Manual { by } => {
+            json!({ "kind": "manual", "by": &**by, "text": text::cause(site, sequence, cause) })
+        }
     }
 }
 

@@ -1,0 +1,583 @@
+//! One simulated run: a random house that drifts, burns and fails around the real core, with the referee
+//! watching every scan. Rates of faults are drawn per run, many of them zero (swarm testing).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use emberwatch::safety::fact::{DriveFault, Fact, Input, Order, OrderId, Output, Request};
+use emberwatch::safety::memory::Memory;
+use emberwatch::safety::reading::{ReadFault, Reading};
+use emberwatch::safety::rules::RuleKind;
+use emberwatch::safety::sequence::spec::Mode;
+use emberwatch::safety::sequence::{Phase, RunId, Step};
+use emberwatch::safety::site::{AlarmId, DeviceId, PointId, SequenceId};
+use emberwatch::safety::{Safety, TICK};
+use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
+
+use super::dice::Dice;
+use super::referee::Referee;
+use super::room::{BURNING, CALM, House};
+
+/// Faults are off for so long at the end; all must be well after.
+const SETTLE: u64 = 60_000;
+
+/// What kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Everything happens.
+    Everything,
+    /// Exactly one device is faulty, nothing burns: nothing may start (S5).
+    OneFaultyDevice,
+}
+
+/// What a run amounted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Score {
+    pub(crate) room_ms: u64,
+    pub(crate) demands: u64,
+    pub(crate) starts: u64,
+    pub(crate) spurious: u64,
+    pub(crate) orders: u64,
+    pub(crate) done: u64,
+    pub(crate) restarts: u64,
+    pub(crate) gaps: u64,
+    /// Of all sequence events, orders and times: the same seed gives the same.
+    pub(crate) trace: u64,
+}
+
+/// How often what fails, in ten thousand polls or commands; zero for many runs.
+#[derive(Debug, Default)]
+struct Rates {
+    lost: u64,
+    spike: u64,
+    late: u64,
+    twice: u64,
+    episode: u64,
+    breaker: u64,
+    restart: u64,
+    gap: u64,
+    wall_step: u64,
+    ask: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct DeviceFault {
+    silent_until: u64,
+    stuck_until: u64,
+    disowns_until: u64,
+    next_poll: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Fire {
+    until: u64,
+    /// These burn.
+    points: Vec<PointId>,
+    /// No fault touches these devices, so the fire must be seen.
+    clean: bool,
+    /// When it must have been acted on, unless something was held up.
+    must_by: u64,
+    takes: u64,
+}
+
+pub(crate) struct Game {
+    dice: Dice,
+    kind: Kind,
+    house: Arc<House>,
+    site: Arc<emberwatch::safety::site::Site>,
+    core: Safety,
+    twin: Option<Safety>,
+    referee: Referee,
+    rates: Rates,
+    now: u64,
+    wall_shift: i64,
+    devices: Vec<DeviceFault>,
+    faulty: Option<usize>,
+    stuck: Vec<f64>,
+    open: Vec<bool>,
+    fires: Vec<Option<Fire>>,
+    last_fire: Vec<u64>,
+    inbox: BTreeMap<(u64, u64), Input>,
+    moves: BTreeMap<(u64, u64), usize>,
+    serial: u64,
+    pub(crate) score: Score,
+}
+
+impl Game {
+    pub(crate) fn new(seed: u64, kind: Kind) -> Self {
+        let mut dice = Dice::new(seed);
+        let house = loop {
+            let house = House::random(&mut dice);
+            let votes_alone = house.rooms.iter().any(
+                |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
+            );
+            if kind == Kind::Everything || !votes_alone {
+                break Arc::new(house);
+            }
+        };
+        let site = Arc::new(house.site.clone());
+        let now = dice.between(0, 1_000_000);
+        let core = Safety::new(site.clone(), &Memory::default(), moment(now, 0));
+        let twin = dice.chance(2500).then(|| Safety::new(site.clone(), &Memory::default(), moment(now, 77)));
+        let rates = Rates::random(&mut dice, kind);
+        let faulty = (kind == Kind::OneFaultyDevice).then(|| dice.index(house.site.devices.len()));
+        Self {
+            referee: Referee::new(house.clone(), Uptime(now)),
+            devices: vec![DeviceFault { next_poll: now, ..DeviceFault::default() }; site.devices.len()],
+            stuck: vec![CALM; site.points.len()],
+            open: vec![false; site.actions.len()],
+            fires: vec![None; house.rooms.len()],
+            last_fire: vec![0; house.rooms.len()],
+            inbox: BTreeMap::new(),
+            moves: BTreeMap::new(),
+            serial: 0,
+            wall_shift: 0,
+            score: Score::default(),
+            dice,
+            kind,
+            house,
+            site,
+            core,
+            twin,
+            rates,
+            now,
+            faulty,
+        }
+    }
+
+    /// Plays for so long, then lets all settle. `Err` names the invariant that broke.
+    pub(crate) fn play(mut self, lasts: u64) -> Result<Score, String> {
+        let begun = self.now;
+        while self.now < begun + lasts {
+            self.disturb();
+            self.turn()?;
+        }
+        self.rates = Rates::default();
+        self.faulty = None;
+        self.fires.iter_mut().for_each(|fire| *fire = None);
+        for fault in &mut self.devices {
+            (fault.silent_until, fault.stuck_until, fault.disowns_until) = (0, 0, 0);
+        }
+        let calm_from = self.now;
+        while self.now < calm_from + SETTLE {
+            self.turn()?;
+        }
+        for index in 0..self.site.points.len() {
+            let reading = self.core.reading(PointId::at(index));
+            if !matches!(reading, Reading::Good { .. }) {
+                return Err(format!("V1: point {index} is {reading:?} a minute after the last fault"));
+            }
+        }
+        self.score.room_ms = (self.now - begun) * self.house.rooms.len() as u64;
+        self.score.starts = self.referee.starts;
+        Ok(self.score)
+    }
+
+    /// One step of time: the plant moves, the core scans, the referee judges, devices are asked.
+    fn turn(&mut self) -> Result<(), String> {
+        self.move_contacts();
+        let later = self.inbox.split_off(&(self.now + 1, 0));
+        let inputs: Vec<Input> = std::mem::replace(&mut self.inbox, later).into_values().collect();
+        let now = moment(self.now, self.wall_shift);
+        let mut out = Vec::new();
+        self.core.scan(now, &inputs, &mut out);
+        self.compare_twin(&inputs, &out)?;
+        self.referee
+            .judge(now.uptime, &inputs, &out, &self.core)
+            .map_err(|why| format!("at {} ms: {why}", self.now))?;
+        for output in out {
+            self.act(&output);
+        }
+        self.no_missed_fire()?;
+        self.poll();
+        let busy = self.core.is_cutting() || self.fires.iter().any(Option::is_some);
+        self.now += if busy { TICK.0 } else { 2 * TICK.0 };
+        Ok(())
+    }
+
+    /// S17: another wall clock gives the same outputs but for labels.
+    fn compare_twin(&mut self, inputs: &[Input], out: &[Output]) -> Result<(), String> {
+        let Some(twin) = &mut self.twin else { return Ok(()) };
+        let mut other = Vec::new();
+        twin.scan(moment(self.now, -self.wall_shift * 3 + 5_000_000), inputs, &mut other);
+        let same = out.len() == other.len() && out.iter().zip(&other).all(|(a, b)| same_but_for_labels(a, b));
+        if same { Ok(()) } else { Err(format!("S17: {out:?}\nwith another wall clock: {other:?}")) }
+    }
+
+    fn act(&mut self, output: &Output) {
+        match output {
+            Output::Order(order) => {
+                self.note(order.id.0 << 8 | u64::from(order.attempt));
+                self.score.orders += 1;
+                self.drive(order);
+            }
+            Output::Fact(Fact::Sequence(change)) => {
+                use emberwatch::safety::sequence::SequenceEvent;
+                self.note(change.sequence.index() as u64 | 1 << 40);
+                self.score.done += u64::from(change.event == SequenceEvent::Done);
+                if change.event == SequenceEvent::Started {
+                    let room = self.room_of(change.sequence);
+                    let burns = self.fires[room].is_some() || self.now < self.last_fire[room] + 120_000;
+                    self.score.spurious += u64::from(!burns);
+                }
+            }
+            Output::Fact(_) => {}
+        }
+    }
+
+    fn note(&mut self, what: u64) {
+        self.score.trace = (self.score.trace ^ what ^ self.now << 20).wrapping_mul(0x100_0000_01b3);
+    }
+
+    fn room_of(&self, sequence: SequenceId) -> usize {
+        let found = self.house.rooms.iter().position(|room| room.sequences.contains(&sequence));
+        found.expect("every sequence is of a room")
+    }
+
+    /// S4: a fire that healthy channels show starts the cut in time.
+    fn no_missed_fire(&self) -> Result<(), String> {
+        for (room, fire) in self.fires.iter().enumerate() {
+            let Some(fire) = fire else { continue };
+            if !fire.clean || self.now <= fire.must_by {
+                continue;
+            }
+            for sequence in &self.house.rooms[room].sequences {
+                if self.referee.is_idle(*sequence) && self.referee.mode(*sequence) != Mode::Disabled {
+                    return Err(format!("S4: at {} ms {sequence:?} has not started: {fire:?}", self.now));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drive(&mut self, order: &Order) {
+        let (id, due) = (order.id, order.answer_by.0);
+        let quick = self.now + self.dice.between(50, 400);
+        let moved = quick + self.dice.between(100, 900);
+        let broken = self.dice.chance(self.rates.breaker);
+        let how = if broken { self.dice.between(1, 6) } else { 0 };
+        let no_answer = Err(DriveFault::NoAnswer);
+        let (answer, moves) = match how {
+            0 => (Some((quick, Ok(()))), Some(moved)),
+            1 => (Some((quick, Ok(()))), None),
+            2 => (Some((quick, Err(DriveFault::Exception(4)))), None),
+            3 => (Some((due, no_answer)), Some(moved)),
+            4 => (None, Some(moved + 4000)),
+            5 => (Some((due + 700, Ok(()))), Some(due + 700)),
+            _ => (Some((quick, Err(DriveFault::NotSent))), None),
+        };
+        if let Some((when, result)) = answer {
+            self.send(when, Input::Answered { order: id, at: Uptime(when), result });
+            if self.dice.chance(self.rates.twice) {
+                self.send(when + 3000, Input::Answered { order: OrderId(id.0), at: Uptime(when), result });
+            }
+        }
+        if let Some(when) = moves {
+            self.serial += 1;
+            self.moves.insert((when, self.serial), order.action.index());
+        }
+    }
+
+    fn move_contacts(&mut self) {
+        let later = self.moves.split_off(&(self.now + 1, 0));
+        for (_, action) in std::mem::replace(&mut self.moves, later) {
+            self.open[action] = true;
+        }
+    }
+
+    fn send(&mut self, when: u64, input: Input) {
+        self.serial += 1;
+        self.inbox.insert((when.max(self.now + 1), self.serial), input);
+    }
+
+    fn poll(&mut self) {
+        for index in 0..self.devices.len() {
+            if self.now < self.devices[index].next_poll {
+                continue;
+            }
+            let device = DeviceId::at(index);
+            let points = self.site[device].points.clone();
+            self.devices[index].next_poll = self.now + self.site.points[points.start as usize].period.0;
+            let may_fail = self.may_fail(device);
+            let fault = self.devices[index].clone();
+            let silent = may_fail && (self.now < fault.silent_until || self.dice.chance(self.rates.lost));
+            let spike = may_fail && self.dice.chance(self.rates.spike);
+            let late = may_fail && self.dice.chance(self.rates.late);
+            let taken = self.now + if late { self.dice.between(200, 2500) } else { 50 };
+            for point in points.map(PointId) {
+                let truth = self.truth(point, may_fail && self.now < fault.stuck_until);
+                let result = if silent {
+                    Err(ReadFault::Timeout)
+                } else if may_fail && self.now < fault.disowns_until {
+                    Err(ReadFault::Sentinel)
+                } else {
+                    let wrong = self.dice.pick(&[130.0, 9999.0, 0.0]);
+                    Value::new(if spike { wrong } else { truth }).ok_or(ReadFault::NotANumber)
+                };
+                let asked = Uptime(self.now);
+                self.send(taken, Input::Sampled { point, asked, taken: Uptime(taken), result });
+                if may_fail && self.dice.chance(self.rates.twice) {
+                    let again = taken + self.dice.between(100, 6000);
+                    let taken = Uptime(if self.dice.chance(5000) { again } else { taken });
+                    self.send(again, Input::Sampled { point, asked, taken, result });
+                }
+            }
+        }
+    }
+
+    /// Whether faults may touch a device now.
+    fn may_fail(&self, device: DeviceId) -> bool {
+        let protected = self
+            .fires
+            .iter()
+            .flatten()
+            .any(|fire| fire.clean && fire.points.iter().any(|point| self.site[*point].device == device));
+        !protected && self.faulty.is_none_or(|faulty| faulty == device.index())
+    }
+
+    /// What a point would read now if nothing were wrong with it.
+    #[expect(clippy::cast_precision_loss, reason = "a phase of a day")]
+    fn truth(&mut self, point: PointId, stuck: bool) -> f64 {
+        if stuck {
+            return self.stuck[point.index()];
+        }
+        if let Some(action) = self.house.contact_of.iter().position(|contact| *contact == point) {
+            return if self.open[action] { 0.0 } else { 1.0 };
+        }
+        for (index, room) in self.house.rooms.iter().enumerate() {
+            if room.lockout == point {
+                return 0.0;
+            }
+            if room.current == point {
+                let mut stages = room.sequences.iter().flat_map(|id| &self.site[*id].stages);
+                return if stages.any(|stage| self.open[stage.action.index()]) { 0.0 } else { 80.0 };
+            }
+            let Some((_, rule)) = room.channels.iter().find(|(channel, _)| *channel == point) else {
+                continue;
+            };
+            let burns = self.fires[index].as_ref().is_some_and(|fire| fire.points.contains(&point));
+            let measures = matches!(self.site[*rule].kind, RuleKind::Limit(_));
+            let noise = if measures { self.dice.noise() * 0.2 } else { 0.0 };
+            let value = if burns { BURNING + noise } else { CALM + noise };
+            self.stuck[point.index()] = value;
+            return value;
+        }
+        let part_of_day = (self.now % 86_400_000) as f64 / 86_400_000.0;
+        CALM + 8.0 * (part_of_day * std::f64::consts::TAU).sin() + self.dice.noise()
+    }
+
+    /// What happens between two scans.
+    fn disturb(&mut self) {
+        for room in 0..self.fires.len() {
+            self.burn(room);
+        }
+        if self.dice.chance(self.rates.episode) {
+            self.begin_episode();
+        }
+        if self.kind == Kind::OneFaultyDevice {
+            return;
+        }
+        self.tidy_up();
+        // Rare in calm times; a run is short, and what hits it then is what matters.
+        let often = if self.core.is_cutting() { 2000 } else { 100 };
+        if !self.dice.chance(often) {
+            return;
+        }
+        if self.dice.chance(self.rates.ask) {
+            self.ask();
+        }
+        if self.dice.chance(self.rates.wall_step) {
+            self.wall_shift += i64::try_from(self.dice.between(0, 7_200_000)).unwrap_or(0) - 3_600_000;
+        }
+        if self.dice.chance(self.rates.gap) {
+            self.score.gaps += 1;
+            let lasts = self.dice.between(250, 90_000);
+            self.pass(lasts);
+        }
+        if self.dice.chance(self.rates.restart) {
+            self.restart();
+        }
+    }
+
+    /// Nothing is scanned for so long; what is due in fires is due that much later.
+    fn pass(&mut self, ms: u64) {
+        self.now += ms;
+        for fire in self.fires.iter_mut().flatten() {
+            fire.must_by = self.now + fire.takes;
+        }
+    }
+
+    fn burn(&mut self, room: usize) {
+        if let Some(fire) = &self.fires[room] {
+            if fire.until < self.now {
+                self.last_fire[room] = self.now;
+                self.fires[room] = None;
+            }
+            return;
+        }
+        // About every twenty minutes at five scans a second.
+        if self.kind == Kind::OneFaultyDevice || !self.dice.chance(2) {
+            return;
+        }
+        let map = &self.house.rooms[room];
+        let RuleKind::Together(vote) = &self.site[map.vote].kind else { return };
+        let count = self.dice.between(u64::from(vote.needed), map.channels.len() as u64);
+        let count = usize::try_from(count).expect("few channels");
+        let first = self.dice.index(map.channels.len());
+        let points: Vec<PointId> =
+            map.channels.iter().cycle().skip(first).take(count).map(|(point, _)| *point).collect();
+        let takes = points.iter().map(|point| {
+            let spec = &self.site[*point];
+            let doubt = if spec.fall_per_s_max.is_some() { 10_000 } else { 0 };
+            // Two polls, the longest on-delay, an answer under way, two ticks.
+            spec.period.0 * 2 + 3000 + doubt + 3000
+        });
+        let takes = takes.max().unwrap_or_default();
+        let until = self.now + self.dice.between(60_000, 240_000);
+        let clean = self.dice.chance(7000);
+        self.fires[room] = Some(Fire { until, points, clean, must_by: self.now + takes, takes });
+        self.score.demands += 1;
+    }
+
+    fn begin_episode(&mut self) {
+        let index = self.faulty.unwrap_or_else(|| self.dice.index(self.devices.len()));
+        let until = self.now + self.dice.between(500, 180_000);
+        match self.dice.between(0, 2) {
+            0 => self.devices[index].silent_until = until,
+            1 => self.devices[index].stuck_until = until,
+            _ => self.devices[index].disowns_until = until,
+        }
+    }
+
+    /// After a run somebody closes the breakers by hand and resets.
+    fn tidy_up(&mut self) {
+        if !self.dice.chance(20) {
+            return;
+        }
+        for index in 0..self.site.sequences.len() {
+            let id = SequenceId::at(index);
+            let Phase::Run(run) = &self.core.sequence(id).phase else { continue };
+            let rests = run.step.is_over() || matches!(run.step, Step::Held { .. });
+            if rests && self.fires[self.room_of(id)].is_none() {
+                for stage in &self.site[id].stages {
+                    self.open[stage.action.index()] = false;
+                }
+                self.people(Request::ResetSequence { sequence: id }, "anna");
+            }
+        }
+    }
+
+    fn people(&mut self, request: Request, who: &str) {
+        self.send(self.now, Input::Asked { by: who.into(), request });
+    }
+
+    fn ask(&mut self) {
+        let sequence = SequenceId::at(self.dice.index(self.site.sequences.len()));
+        let run = match &self.core.sequence(sequence).phase {
+            Phase::Run(run) => Some(run.id),
+            Phase::Idle => None,
+        };
+        let alarm = AlarmId::at(self.dice.index(self.site.alarms.len()));
+        let stale = self.dice.chance(3000);
+        let who = self.dice.pick(&["anna", "ben"]);
+        let request = match self.dice.between(0, 6) {
+            0 => Request::Abort { sequence, run: if stale { Some(RunId(0)) } else { run } },
+            1 => Request::Arm { sequence },
+            2 => Request::Disarm { sequence },
+            3 | 4 => {
+                self.people(Request::Select { sequence }, who);
+                let later = self.now + self.dice.between(0, 12_000);
+                let by = if stale { "carl" } else { who };
+                self.send(later, Input::Asked { by: by.into(), request: Request::Start { sequence } });
+                return;
+            }
+            5 => {
+                let seen = self.core.alarm(alarm).occurrence;
+                let occurrence = if stale { seen.saturating_sub(1) } else { seen };
+                Request::Acknowledge { alarm, occurrence }
+            }
+            _ => Request::ResetAlarm { alarm },
+        };
+        self.people(request, who);
+    }
+
+    /// Ends the core and starts it from its memory. Answers under way are lost, contacts go on moving. What
+    /// the core would have said in the scan that was never finished has never left: orders are durable first.
+    fn restart(&mut self) {
+        self.score.restarts += 1;
+        let mut memory = self.core.memory();
+        let same_boot = self.dice.chance(7000);
+        memory.same_boot = same_boot;
+        let mut scratch = Vec::new();
+        // A scan whose outputs are lost with the process.
+        self.core.scan(moment(self.now, self.wall_shift), &[], &mut scratch);
+        drop(scratch);
+        self.inbox.clear();
+        let down = self.dice.between(100, 20_000);
+        self.pass(down);
+        self.core = Safety::new(self.site.clone(), &memory, moment(self.now, self.wall_shift));
+        if let Some(twin) = &mut self.twin {
+            let mut memory = twin.memory();
+            memory.same_boot = same_boot;
+            *twin = Safety::new(self.site.clone(), &memory, moment(self.now, 9));
+        }
+        self.referee.restart(Uptime(self.now));
+    }
+}
+
+impl Rates {
+    fn random(dice: &mut Dice, kind: Kind) -> Self {
+        let mut rate = |most: u64| if dice.chance(4000) { 0 } else { dice.between(1, most) };
+        match kind {
+            Kind::Everything => Self {
+                lost: rate(1500),
+                spike: rate(300),
+                late: rate(1000),
+                twice: rate(1000),
+                episode: rate(20),
+                breaker: rate(6000),
+                restart: rate(300),
+                gap: rate(300),
+                wall_step: rate(500),
+                ask: rate(500),
+            },
+            Kind::OneFaultyDevice => Self {
+                lost: rate(4000),
+                spike: rate(4000),
+                late: rate(3000),
+                twice: rate(3000),
+                episode: rate(30),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+fn moment(now: u64, wall_shift: i64) -> Now {
+    let label = i64::try_from(now).unwrap_or(0);
+    Now { uptime: Uptime(now), wall: WallTime(1_790_000_000_000 + label + wall_shift) }
+}
+
+fn same_but_for_labels(a: &Output, b: &Output) -> bool {
+    match (a, b) {
+        (Output::Order(a), Output::Order(b)) => a == b,
+        (Output::Fact(Fact::Alarm(a)), Output::Fact(Fact::Alarm(b))) => {
+            let mut b = b.clone();
+            b.now.since = a.now.since;
+            *a == b
+        }
+        (Output::Fact(Fact::Sequence(a)), Output::Fact(Fact::Sequence(b))) => {
+            let mut b = b.clone();
+            if let (Phase::Run(a), Phase::Run(b)) = (&a.now.phase, &mut b.now.phase) {
+                b.since = a.since;
+            }
+            *a == b
+        }
+        (a, b) => format!("{a:?}") == format!("{b:?}"),
+    }
+}
+
+/// How long something lasts, for people.
+pub(crate) fn hours(ms: u64) -> u64 {
+    Millis(ms).0 / 3_600_000
+}

@@ -1,0 +1,6 @@
+//! The simulation: dice, a random house, the game, and the referee.
+
+pub(crate) mod dice;
+pub(crate) mod game;
+pub(crate) mod referee;
+pub(crate) mod room;

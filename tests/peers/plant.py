@@ -11,61 +11,62 @@ import asyncio
 import sys
 import time
 
+from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
 from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
-REGISTERS = [250, 0, 1]
-WRITE_COIL, WRITE_COILS, READ_HOLDING = 5, 15, 3
+FIRST = 1  # pymodbus counts the entries of a block from one
 
 
 def say(*words):
     print(*words, flush=True)
 
 
-async def travel(seconds):
-    await asyncio.sleep(seconds)
-    REGISTERS[2] = 0
-    say("moved")
+class Registers(ModbusSequentialDataBlock):
+    """Says when it is read."""
+
+    def getValues(self, address, count=1):
+        say("read", int(time.monotonic() * 1000))
+        return super().getValues(address, count)
 
 
-def plant(travel_s, tasks):
-    async def action(function_code, start_address, address, count, current_registers, set_values):
-        if function_code == READ_HOLDING:
-            say("read", int(time.monotonic() * 1000))
-            for register in range(address, address + count):
-                current_registers[register - start_address] = REGISTERS[register]
-        # pymodbus calls once more with None, to read back what it has stored.
-        if function_code in (WRITE_COIL, WRITE_COILS) and set_values is not None:
-            for coil, value in enumerate(set_values[:count], address):
-                say("write", coil, int(value))
-                if coil == 0 and not value and travel_s is not None:
-                    tasks.append(asyncio.create_task(travel(travel_s)))
-        return None
+class Coils(ModbusSequentialDataBlock):
+    """Says what is written, and moves the contactor."""
 
-    coils = [SimData(0, values=[True] + [False] * 15, datatype=DataType.BITS)]
-    inputs = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
-    words = [SimData(0, values=[0] * 3, datatype=DataType.REGISTERS)]
-    return SimDevice(id=1, simdata=(coils, inputs, words, words), action=action)
+    def __init__(self, registers, travel_s):
+        super().__init__(FIRST, [True] + [False] * 15)
+        self.registers, self.travel_s, self.tasks = registers, travel_s, []
+
+    def setValues(self, address, values):
+        super().setValues(address, values)
+        for coil, value in enumerate(values, address - FIRST):
+            say("write", coil, int(value))
+            if coil == 0 and not value and self.travel_s is not None:
+                self.tasks.append(asyncio.create_task(self.travel()))
+
+    async def travel(self):
+        await asyncio.sleep(self.travel_s)
+        self.registers.setValues(FIRST + 2, [0])
+        say("moved")
 
 
-async def obey():
+async def obey(registers):
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         _, register, value = line.split()
-        REGISTERS[int(register)] = int(value)
+        registers.setValues(FIRST + int(register), [int(value)])
 
 
 async def main():
-    word = sys.argv[1]
-    tasks = []
-    server = ModbusTcpServer(
-        plant(None if word == "never" else float(word), tasks), address=("127.0.0.1", 0)
-    )
+    travel = sys.argv[1]
+    registers = Registers(FIRST, [250, 0, 1])
+    coils = Coils(registers, None if travel == "never" else float(travel))
+    box = ModbusSlaveContext(co=coils, hr=registers)
+    server = ModbusTcpServer(ModbusServerContext({1: box}, single=False), address=("127.0.0.1", 0))
     await server.listen()
     say("listening", server.transport.sockets[0].getsockname()[1])
-    await obey()  # until the test lets go of stdin
+    await obey(registers)  # until the test lets go of stdin
     await server.shutdown()
 
 

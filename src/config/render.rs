@@ -84,7 +84,7 @@ impl Complaints {
         if !complaint.help.is_empty() {
             group = group.element(Level::HELP.message(complaint.help.as_str()));
         }
-        group.element(Level::NOTE.message(format!("`emberwatch explain {}`", complaint.code)))
+        group.element(Level::NOTE.message(format!("`emberwatch check --explain {}`", complaint.code)))
     }
 }
 

@@ -10,7 +10,7 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions};
 use support::{Room, cost, daemon, mosquitto, now_ns, percentile, scratch, serve};
 use tokio::sync::mpsc;
+
+/// What the measurement presents to reset a run.
+const TOKEN: &str = "a-token-for-the-measurement";
 
 /// How often each latency is measured.
 const ROUNDS: usize = 200;
@@ -182,7 +185,7 @@ async fn reset(http: &reqwest::Client, web: u16) {
     for _ in 0..100 {
         let request = http
             .post(format!("http://127.0.0.1:{web}/api/v1/sequences/cut/reset"))
-            .bearer_auth("a-token-for-the-measurement")
+            .bearer_auth(TOKEN)
             .header("content-type", "application/json")
             .body("{}");
         if request.send().await.is_ok_and(|response| response.status().is_success()) {
@@ -242,208 +245,48 @@ fn report(what: &str, mut samples: Vec<f64>, p50: f64, p99: f64) {
     );
 }
 
-const HEAD: &str = r#"
-[site]
-id = "bench"
-gateway = "gw1"
-
-[[room]]
-id = "b1"
-
-[[zone]]
-id = "rack-1"
-room = "b1"
-"#;
-
-fn latency_config(dir: &Path, address: &str, mqtt: u16, web: u16) -> std::path::PathBuf {
+/// A directory with the configuration's text, its profile, and a token.
+fn place(dir: &Path, name: &str, text: &str, profile: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
     std::fs::create_dir(dir.join("profiles")).unwrap();
-    std::fs::write(dir.join("profiles/bench-probe.toml"), PROBE_PROFILE).unwrap();
-    std::fs::write(dir.join("token"), "a-token-for-the-measurement").unwrap();
-    set_private(&dir.join("token"));
-    let state = dir.join("state");
-    let mut text = format!(
-        "state_dir = {:?}
-profile_dirs = [{:?}]
-{HEAD}",
-        state.display().to_string(),
-        dir.join("profiles").display().to_string()
-    );
-    for unit in [1, 2] {
-        // A link each, so that both values of the vote come on their own ways.
-        let _ = write!(
-            text,
-            r#"
-[[link]]
-id = "link-{unit}"
-timeout = "500ms"
-connect_timeout = "1s"
-tcp = {{ address = "{address}" }}
-
-[[device]]
-id = "probe-{unit}"
-zone = "rack-1"
-link = "link-{unit}"
-unit = {unit}
-profile = "bench-probe"
-scan = {{ fast = "100ms" }}
-
-[[rule]]
-id = "hot-{unit}"
-zone = "rack-1"
-principle = "temperature"
-on_unknown = "hold"
-[rule.limit]
-point = "probe-{unit}/temp"
-side = "above"
-deadband = "1 degC"
-warning = {{ limit = "50 degC", on_delay = "0s", off_delay = "0s" }}
-danger = {{ limit = "80 degC", on_delay = "0s", off_delay = "0s" }}
-"#
-        );
-    }
-    let _ = write!(
-        text,
-        r#"
-[[rule]]
-id = "fire"
-zone = "rack-1"
-principle = "vote"
-on_unknown = "hold"
-[rule.together]
-channels = ["hot-1", "hot-2"]
-needed = 2
-votes_at = "danger"
-level = "danger"
-hold = "100ms"
-on_channel_fault = "availability"
-on_all_lost = "alarm"
-grace = "15s"
-
-[[sequence]]
-id = "cut"
-zone = "rack-1"
-mode = "armed"
-trigger = "fire"
-countdown = "0s"
-on_restart = "hold"
-no_return = 0
-notice = "measurement"
-[[sequence.stage]]
-name = "open"
-action = "probe-1/open"
-when = "always"
-permissives = [{{ point = "probe-1/aux", is = "closed" }}]
-permissive_age_max = "1s"
-permissive_wait = "2s"
-delay = "0s"
-verify = [{{ point = "probe-1/aux", is = "open" }}]
-verify_within = "5s"
-attempts = 1
-on_fail = "hold"
-
-[mqtt]
-host = "127.0.0.1"
-port = {mqtt}
-client_id = "emberwatch-bench"
-
-[web]
-listen = "127.0.0.1:{web}"
-[[web.operator]]
-name = "bench"
-token = {{ file = {:?} }}
-
-[log]
-level = "warn"
-format = "text"
-"#,
-        dir.join("token").display().to_string()
-    );
-    let path = dir.join("latency.toml");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(dir.join("profiles/bench.toml"), profile).unwrap();
+    let token = dir.join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let path = dir.join(name);
+    std::fs::write(&path, text.replace("@DIR@", &dir.display().to_string())).unwrap();
     path
 }
 
-fn set_private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+fn latency_config(dir: &Path, modbus: &str, mqtt: u16, web: u16) -> PathBuf {
+    let text = include_str!("gateway/latency.toml")
+        .replace("@MODBUS@", modbus)
+        .replace("@MQTT@", &mqtt.to_string())
+        .replace("@WEB@", &web.to_string());
+    place(dir, "latency.toml", &text, include_str!("gateway/probe.toml"))
 }
 
-fn load_config(dir: &Path, address: &str, mqtt: u16) -> std::path::PathBuf {
-    std::fs::create_dir(dir.join("profiles")).unwrap();
-    std::fs::write(dir.join("profiles/bench-block.toml"), block_profile()).unwrap();
-    let state = dir.join("state");
-    let mut text = format!(
-        "state_dir = {:?}
-profile_dirs = [{:?}]
-{HEAD}
-[[link]]\nid = \"all\"\ntimeout = \"500ms\"\nconnect_timeout = \"1s\"\ntcp = {{ address = \"{address}\" }}\n",
-        state.display().to_string(),
-        dir.join("profiles").display().to_string()
-    );
+/// 40 devices of 63 values, half of them judged.
+fn load_config(dir: &Path, modbus: &str, mqtt: u16) -> PathBuf {
+    let mut text =
+        include_str!("gateway/load.toml").replace("@MODBUS@", modbus).replace("@MQTT@", &mqtt.to_string());
     for unit in 1..=40 {
-        let _ = write!(
-            text,
-            "\n[[device]]\nid = \"block-{unit}\"\nzone = \"rack-1\"\nlink = \"all\"\nunit = {unit}\nprofile = \"bench-block\"\nscan = {{ fast = \"1s\" }}\n"
-        );
+        let device = include_str!("gateway/load-device.toml").replace("@UNIT@", &unit.to_string());
+        text.push_str(&device);
         for register in (0..62).step_by(2) {
-            let _ = write!(
-                text,
-                "\n[[rule]]\nid = \"hot-{unit}-{register}\"\nzone = \"rack-1\"\nprinciple = \"temperature\"\non_unknown = \"hold\"\n[rule.limit]\npoint = \"block-{unit}/value-{register}\"\nside = \"above\"\ndeadband = \"1 degC\"\nwarning = {{ limit = \"55 degC\", on_delay = \"10s\", off_delay = \"60s\" }}\n"
-            );
+            let rule = include_str!("gateway/load-rule.toml").replace("@UNIT@", &unit.to_string());
+            text.push_str(&rule.replace("@REGISTER@", &register.to_string()));
         }
     }
-    let _ = write!(
-        text,
-        "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {mqtt}\nclient_id = \"emberwatch-bench\"\n\n[log]\nlevel = \"warn\"\nformat = \"text\"\n"
-    );
-    let path = dir.join("load.toml");
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-const PROBE_PROFILE: &str = r#"
-id = "bench-probe"
-vendor = "emberwatch"
-models = ["measurement"]
-kind = "battery"
-source = "made for the measurement"
-
-[[point]]
-name = "temp"
-table = "holding"
-address = 0
-type = "u16"
-unit = "degC"
-range = [-40, 1000]
-class = "fast"
-
-[[point]]
-name = "aux"
-table = "holding"
-address = 1
-type = "u16"
-enum = { 0 = "open", 1 = "closed" }
-class = "fast"
-
-[[action]]
-name = "open"
-table = "coil"
-address = 0
-value = 0
-output = "level"
-"#;
-
-/// 62 values of two registers and one of one: 125 registers, 63 values.
-fn block_profile() -> String {
-    let mut text = String::from(
-        "id = \"bench-block\"\nvendor = \"emberwatch\"\nmodels = [\"measurement\"]\nkind = \"battery\"\nsource = \"made for the measurement\"\n",
-    );
+    let mut profile = include_str!("gateway/block.toml").to_owned();
+    // 62 values of two registers and one of one: 125 registers.
     for register in (0..125).step_by(2) {
         let (kind, scale) = if register == 124 { ("u16", 0.1) } else { ("u32", 0.00001) };
         let _ = write!(
-            text,
-            "\n[[point]]\nname = \"value-{register}\"\ntable = \"holding\"\naddress = {register}\ntype = \"{kind}\"\nscale = {scale}\nunit = \"degC\"\nrange = [-40, 1000]\nclass = \"fast\"\n"
+            profile,
+            "\n[[point]]\nname = \"value-{register}\"\ntable = \"holding\"\naddress = {register}\ntype = \"{kind}\"\n\
+             scale = {scale}\nunit = \"degC\"\nrange = [-40, 1000]\nclass = \"fast\"\n"
         );
     }
-    text
+    place(dir, "load.toml", &text, &profile)
 }

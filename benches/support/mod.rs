@@ -12,30 +12,30 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Nanoseconds of CLOCK_MONOTONIC.
-pub fn now_ns() -> u64 {
+pub(crate) fn now_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap()
 }
 
 /// What the server serves and what it has seen.
 #[derive(Default)]
-pub struct Room {
+pub(crate) struct Room {
     /// Value of (unit, register); zero where nothing is set.
-    pub registers: BTreeMap<(u8, u16), u16>,
+    pub(crate) registers: BTreeMap<(u8, u16), u16>,
     /// Coils by (unit, address).
-    pub coils: BTreeMap<(u8, u16), bool>,
+    pub(crate) coils: BTreeMap<(u8, u16), bool>,
     /// When register 0 of a unit was last handed out with another value than before.
-    pub handed_out: BTreeMap<u8, (u16, u64)>,
+    pub(crate) handed_out: BTreeMap<u8, (u16, u64)>,
     /// When the last coil frame arrived.
-    pub coil_written: Option<u64>,
+    pub(crate) coil_written: Option<u64>,
     /// When each unit was asked, for lateness.
-    pub asked: BTreeMap<u8, Vec<u64>>,
+    pub(crate) asked: BTreeMap<u8, Vec<u64>>,
     /// Whether registers move by themselves.
-    pub lively: bool,
+    pub(crate) lively: bool,
 }
 
 /// A Modbus TCP server of raw frames, so that it costs little and hides nothing.
-pub async fn serve(room: Arc<Mutex<Room>>) -> SocketAddr {
+pub(crate) async fn serve(room: Arc<Mutex<Room>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -101,7 +101,7 @@ fn reply(request: &[u8], room: &Mutex<Room>) -> Vec<u8> {
 }
 
 /// A process that ends with its owner.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -111,7 +111,7 @@ impl Drop for Running {
 }
 
 /// Mosquitto on a free port, in memory.
-pub fn mosquitto(dir: &Path) -> (Running, u16) {
+pub(crate) fn mosquitto(dir: &Path) -> (Running, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = dir.join("mosquitto.conf");
     std::fs::write(
@@ -131,7 +131,7 @@ pub fn mosquitto(dir: &Path) -> (Running, u16) {
 }
 
 /// The daemon itself, as users run it.
-pub fn daemon(config: &Path) -> Running {
+pub(crate) fn daemon(config: &Path) -> Running {
     let log = std::fs::File::create(config.with_extension("log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
     command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(log);
@@ -139,7 +139,7 @@ pub fn daemon(config: &Path) -> Running {
 }
 
 /// Processor time and resident memory of a process: (seconds, MiB).
-pub fn cost(pid: u32) -> (f64, f64) {
+pub(crate) fn cost(pid: u32) -> (f64, f64) {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
@@ -151,7 +151,7 @@ pub fn cost(pid: u32) -> (f64, f64) {
 }
 
 /// The value below which this part of the samples lies.
-pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
+pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     #[expect(
         clippy::cast_possible_truncation,
@@ -164,7 +164,7 @@ pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
 }
 
 /// A directory that is removed at the end.
-pub fn scratch() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn scratch() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
     (dir, path)

@@ -92,14 +92,10 @@ fn summary(loaded: &Loaded) -> String {
 }
 
 fn explain(code: &str) -> Exit {
-    match config::explain(code) {
-        Some(text) => {
-            print(text.trim_end());
-            Exit::Ok
-        }
-        None => {
-            say(&format!("no complaint has the code `{code}`; codes look like EW0001"));
-            Exit::Usage
-        }
-    }
+    let Some(text) = config::explain(code) else {
+        say(&format!("no complaint has the code `{code}`; codes look like EW0101"));
+        return Exit::Usage;
+    };
+    print(text.trim_end());
+    Exit::Ok
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{LogFormat, LogLevel, LogOptions};
 
 /// Starts logging. A journal that cannot be reached falls back to text, and says so.
-pub(crate) fn start(options: &LogOptions) {
+pub(crate) fn start(options: LogOptions) {
     let level = match options.level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",

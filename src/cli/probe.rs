@@ -43,9 +43,13 @@ pub(crate) fn probe(args: &ProbeArgs) -> Exit {
         device.name, device.unit, link.address, device.profile.id, device.profile.source
     ));
     if args.json {
-        rows.iter().for_each(|row| print(&json(row)));
+        for row in &rows {
+            print(&json(row));
+        }
     } else {
-        table(&rows).iter().for_each(|line| print(line));
+        for line in table(&rows) {
+            print(&line);
+        }
     }
     verdict(&rows)
 }

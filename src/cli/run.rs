@@ -23,7 +23,7 @@ pub(crate) struct RunArgs {
 /// Runs until SIGTERM or Ctrl-C. Nothing is polled unless the whole configuration is valid.
 pub(crate) fn run(args: &RunArgs) -> Exit {
     let Some(loaded) = load_or_complain(&config_paths(&args.config)) else { return Exit::Config };
-    logging::start(&loaded.log);
+    logging::start(loaded.log);
     let runtime = match edge_runtime() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -45,7 +45,7 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Exit {
                 return Exit::Unavailable;
             }
         };
-        let options = SimOptions { seed: args.seed, speed: args.speed, scenario, ..SimOptions::default() };
+        let options = SimOptions { seed: args.seed, speed: args.speed, scenario };
         let simulator = Simulator::start(listener, options);
         say(&format!("Modbus TCP on {}: units 1 and 2 battery racks, 10 UPS, 20 gas, 30 smoke, 40 relays", simulator.address()));
         say("Try:  mbpoll -m tcp -a 1 -t 4:hex -r 1 -c 15 -1 -p PORT 127.0.0.1   (PORT as above; Ctrl-C ends)");

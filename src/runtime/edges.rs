@@ -123,6 +123,7 @@ pub(super) fn spawn_web(
     let (at, mut first) = (ears.clone(), Some(listener));
     edges.spawn(supervise("web", ears.clone(), move || {
         let (at, options, banner, ready) = (at.clone(), options.clone(), banner.clone(), first.take());
+        let hearing = at.facts.subscribe();
         async move {
             let listener = match ready {
                 Some(listener) => Ok(listener),
@@ -130,7 +131,6 @@ pub(super) fn spawn_web(
             };
             let Ok(listener) = listener else { return false };
             let screen = Box::new(BoardScreen(Board::new(Arc::clone(&at.site), at.boot.clone())));
-            let hearing = at.facts.subscribe();
             let mut page = web::serve(listener, options, at.site, screen, hearing, at.inbox, at.stop, banner);
             page.finished().await.is_ok()
         }

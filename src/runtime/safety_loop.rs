@@ -65,7 +65,9 @@ impl SafetyLoop {
                 self.publish(Publication { number, now, facts });
             }
             // After their facts, so that the journal has the decision before the intent. Both only queue.
-            orders.into_iter().for_each(|order| self.hand_over(order));
+            for order in orders {
+                self.hand_over(order);
+            }
             self.watchdog.feed(now.uptime);
         }
     }

@@ -220,9 +220,9 @@ impl Alarms {
                 | AlarmSource::CutFailed(_)
                 | AlarmSource::VoteBlind(_) => memory.alarms.get(&alarm.name).cloned().unwrap_or_default(),
             })
-            .map(|record| match memory.same_boot {
-                true => record,
-                false => AlarmRecord { raised: Uptime(0), ..record },
+            .map(|record| {
+                // Uptimes of another boot say nothing.
+                if memory.same_boot { record } else { AlarmRecord { raised: Uptime(0), ..record } }
             })
             .collect();
         let by_source =

@@ -205,7 +205,7 @@ impl Safety {
     }
 
     fn raise_silences(&mut self, now: Now, out: &mut Vec<Output>) {
-        for device in self.silences.to_look_at(&self.site, now.uptime) {
+        for device in self.silences.take_due(&self.site, now.uptime) {
             let spec = &self.site[device];
             let heard = self.picture.heard(device);
             let silent_at = heard.unwrap_or(self.born).plus(spec.silent_after);

@@ -116,6 +116,11 @@ impl Picture {
         self.born
     }
 
+    /// What was asked for before this does not count: the end of the last gap, or the start.
+    pub(crate) fn fresh_from(&self) -> Uptime {
+        self.fresh_from
+    }
+
     /// The loop was held up until now: nothing asked for before counts.
     pub(crate) fn distrust_before(&mut self, now: Uptime) {
         self.fresh_from = now;

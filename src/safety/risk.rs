@@ -350,7 +350,7 @@ impl Judgement {
         let state = &mut self.states[rule.index()];
         let KindState::Together { tally, blind, voting, by_policy } = &mut state.kind else { return };
         let count = vote.count(tally, &channels, now);
-        *blind = count.blind;
+        let sight_changed = std::mem::replace(blind, count.blind) != count.blind;
         if let Evidence::Votes { voting: who, by_policy: policy, .. } = count.evidence {
             (*voting, *by_policy) = (who, policy);
         }
@@ -362,6 +362,10 @@ impl Judgement {
         state.wake = count.wake;
         state.evidence = count.evidence;
         self.next_wake = self.next_wake.min(count.wake);
+        // While a channel's grace lasts, what the vote said still holds: lost data clears nothing (A3).
+        if count.pending && !count.complete {
+            return;
+        }
         let known = count.complete || !count.blind;
         let level = match (count.complete, known) {
             (true, _) => vote.level,
@@ -371,7 +375,12 @@ impl Judgement {
         if known {
             state.judged = level;
         }
+        let said_before = self.changed.len();
         self.settle(site, rule, level, known, now, out);
+        if sight_changed && self.changed.len() == said_before {
+            // The same level on other grounds: its alarm for being blind must hear of it.
+            self.changed.push(self.finding(site, rule));
+        }
     }
 
     /// Takes note of what a rule says; if that is new, its zone and its votes hear of it.

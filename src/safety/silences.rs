@@ -27,7 +27,7 @@ impl Silences {
     }
 
     /// The devices to look at now.
-    pub(super) fn to_look_at(&mut self, site: &Site, now: Uptime) -> Vec<DeviceId> {
+    pub(super) fn take_due(&mut self, site: &Site, now: Uptime) -> Vec<DeviceId> {
         let back = std::mem::take(&mut self.back);
         if now < self.next {
             return back;

@@ -54,7 +54,7 @@ impl Room {
             return Err(ExceptionCode::IllegalDataAddress);
         }
         let [first, second] = &self.racks;
-        let mut bits = vec![false; 8];
+        let mut bits = [false; 8];
         bits[0] = first.breaker.is_closed();
         bits[1] = second.breaker.is_closed();
         bits[2] = self.ups_breaker.is_closed();

@@ -191,6 +191,8 @@ mod tests {
     use super::*;
     use crate::sim::Room;
 
+    type Seen = fn(&Room) -> bool;
+
     /// The first second at which something is so, up to a limit.
     fn when(room: &mut Room, limit_s: f64, so: impl Fn(&Room) -> bool) -> Option<f64> {
         while room.age_s() < limit_s {
@@ -206,7 +208,7 @@ mod tests {
     fn the_fire_passes_its_milestones_in_order_whatever_the_seed() {
         for seed in [1, 7, 42] {
             let mut room = Room::new(seed, cell_fire());
-            let milestones: [(&str, fn(&Room) -> bool, f64, f64); 6] = [
+            let milestones: [(&str, Seen, f64, f64); 6] = [
                 ("45 °C", |room| 45.0 <= room.hottest_c(0), 15.0, 21.0),
                 ("55 °C", |room| 55.0 <= room.hottest_c(0), 20.0, 27.0),
                 ("80 °C", |room| 80.0 <= room.hottest_c(0), 32.0, 39.0),

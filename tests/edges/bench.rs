@@ -25,8 +25,13 @@ impl Daemon {
 
     /// Waits until the state of everything is as wanted, and returns it.
     pub(crate) fn until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let failure =
-            || format!("{what}; state:\n{:#}\nlog:\n{}", state(self.page).unwrap_or_default(), self.program.err());
+        let failure = || {
+            format!(
+                "{what}; state:\n{:#}\nlog:\n{}",
+                state(self.page).unwrap_or_default(),
+                self.program.err()
+            )
+        };
         until(failure, || state(self.page).filter(&is))
     }
 
@@ -43,7 +48,8 @@ impl Daemon {
 pub(crate) fn state(page: u16) -> Option<Value> {
     let mut stream = TcpStream::connect(("127.0.0.1", page)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET /api/v1/state HTTP/1.1\r\nHost: 127.0.0.1:{page}\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET /api/v1/state HTTP/1.1\r\nHost: 127.0.0.1:{page}\r\nConnection: close\r\n\r\n")
+        .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

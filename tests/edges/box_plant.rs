@@ -25,6 +25,10 @@ impl Plant {
     fn set(&mut self, register: u16, value: u16) {
         let stdin = self.program.stdin.as_mut().expect("kept until the end");
         writeln!(stdin, "set {register} {value}").expect("the box obeys");
+        let done = |out: String| {
+            out.lines().rfind(|line| line.starts_with("set")) == Some(&*format!("set {register} {value}"))
+        };
+        until(|| "the box to obey".to_owned(), || done(self.program.out()).then_some(()));
     }
 
     pub(crate) fn temperature_c(&mut self, degrees: u16) {

@@ -42,7 +42,10 @@ fn killed_in_the_countdown_the_run_goes_on_and_writes_once() {
     assert_ne!(first["sequences"]["cut"]["state"], "idle", "never forgotten");
     let done = daemon.until_cut_is("done");
     assert_eq!(done["sequences"]["cut"]["since"], before["sequences"]["cut"]["since"], "the same run");
-    assert_eq!(done["alarms"]["temp"]["occurrence"], before["alarms"]["temp"]["occurrence"], "the same alarm");
+    assert_eq!(
+        done["alarms"]["temp"]["occurrence"], before["alarms"]["temp"]["occurrence"],
+        "the same alarm"
+    );
     assert_eq!(done["alarms"]["temp"]["state"], "unack-active");
     assert_eq!(plant.writes(), ["write 0 0"]);
 }

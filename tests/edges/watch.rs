@@ -29,7 +29,9 @@ fn armed_it_raises_the_alarm_cuts_once_and_verifies_by_feedback() {
         || format!("the cut over MQTT; heard:\n{}", mqtt.heard.out()),
         || {
             let all = mqtt.heard.out();
-            all.lines().any(|line| line.contains("/sequence/cut ") && line.contains(r#""state":"done""#)).then_some(())
+            all.lines()
+                .any(|line| line.contains("/sequence/cut ") && line.contains(r#""state":"done""#))
+                .then_some(())
         },
     );
 }
@@ -81,7 +83,8 @@ fn without_a_journal_it_cuts_all_the_same_and_the_alarm_stands() {
     let plan = Plan { state_dir: Some(file.join("state")), ..Plan::new(plant.port, page) };
     let daemon = Daemon::start(dir.path(), &plan.write(dir.path()), page);
     daemon.until_calm();
-    daemon.until("the journal's alarm", |state| state["alarms"]["journal-failing"]["state"] == "unack-active");
+    daemon
+        .until("the journal's alarm", |state| state["alarms"]["journal-failing"]["state"] == "unack-active");
     plant.burn();
     let done = daemon.until_cut_is("done");
     assert_eq!(done["alarms"]["journal-failing"]["state"], "unack-active", "it stands");
@@ -103,7 +106,8 @@ fn a_device_that_never_answers_delays_no_poll_of_another_link() {
     );
     let config = Plan { more, ..Plan::new(plant.port, page) }.write(dir.path());
     let daemon = Daemon::start(dir.path(), &config, page);
-    daemon.until("the dead device's alarm", |state| state["alarms"]["box-2-silent"]["state"] == "unack-active");
+    daemon
+        .until("the dead device's alarm", |state| state["alarms"]["box-2-silent"]["state"] == "unack-active");
     let before = plant.reads().len();
     until(|| "forty polls".to_owned(), || (before + 40 <= plant.reads().len()).then_some(()));
     let reads = plant.reads();

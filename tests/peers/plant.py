@@ -3,7 +3,7 @@
 Unit 1. Holding registers: 0 temperature x0.1 degC, 1 gas %LFL, 2 contactor (0 open, 1 closed).
 Coil 0: contactor hold. The contactor follows `travel` seconds after coil 0 was written to 0; `never` is stuck.
 
-stdout, one event a line:  listening PORT · write COIL VALUE · moved · read MILLISECONDS (monotonic)
+stdout, one event a line:  listening PORT · write COIL VALUE · moved · set REGISTER VALUE (done) · read MILLISECONDS (monotonic)
 stdin, one command a line: set REGISTER VALUE
 """
 
@@ -54,8 +54,9 @@ async def obey(registers):
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        _, register, value = line.split()
+        _, register, value = line.decode().split()
         registers.setValues(FIRST + int(register), [int(value)])
+        say("set", register, value)
 
 
 async def main():

@@ -99,13 +99,7 @@ struct Stage {
 
 impl Stage {
     async fn set(args: &DemoArgs, scenario: &Scenario, dir: &Path) -> Result<Self, Exit> {
-        let broker = match args.no_broker {
-            true => None,
-            false => Some(Broker::start(dir).await.map_err(|error| {
-                say(&format!("emberwatch demo: the broker did not start: {error}; try --no-broker"));
-                Exit::Unavailable
-            })?),
-        };
+        let broker = if args.no_broker { None } else { Some(start_broker(dir).await?) };
         let room = listen(0).await?;
         let page = free_port(args.port).await?;
         let at = Addresses {
@@ -119,14 +113,9 @@ impl Stage {
             Exit::Config
         })?;
         if args.verbose {
-            logging::start(&loaded.log);
+            logging::start(loaded.log);
         }
-        let options = SimOptions {
-            seed: args.seed,
-            speed: args.speed,
-            scenario: scenario.clone(),
-            ..SimOptions::default()
-        };
+        let options = SimOptions { seed: args.seed, speed: args.speed, scenario: scenario.clone() };
         let simulator = Simulator::start(room, options);
         let banner = "DEMONSTRATION · a simulated room, nothing here is real".to_owned();
         let daemon = Daemon::start(loaded, Some(banner)).await.map_err(|fault| refuse(&fault))?;
@@ -164,6 +153,13 @@ impl Stage {
             broker.stop();
         }
     }
+}
+
+async fn start_broker(dir: &Path) -> Result<Broker, Exit> {
+    Broker::start(dir).await.map_err(|error| {
+        say(&format!("emberwatch demo: the broker did not start: {error}; try --no-broker"));
+        Exit::Unavailable
+    })
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Exit> {

@@ -74,7 +74,7 @@ impl Narrator {
                 self.line(&text::sequence_event(&site, change.sequence, change.now.mode, &change.event));
             }
             Fact::Notice(notice) => {
-                self.line(&format!("notice to service owners: {}", text::notice(&site, notice)))
+                self.line(&format!("notice to service owners: {}", text::notice(&site, notice)));
             }
             Fact::LoneVote { rule, channel } => self.line(&text::lone_vote(&site, *rule, *channel)),
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),

@@ -86,6 +86,8 @@ pub(crate) struct Count {
     pub(crate) complete: bool,
     /// So many channels are lost that they could not complete the vote any more.
     pub(crate) blind: bool,
+    /// A channel cannot judge, but its grace time is not over: nobody knows yet what that makes of the vote.
+    pub(crate) pending: bool,
     /// For people.
     pub(crate) evidence: Evidence,
     /// Channels whose vote ran out without any other agreeing; a bit each.
@@ -104,9 +106,10 @@ impl Together {
     pub(crate) fn count(&self, tally: &mut Tally, channels: &[Channel], now: Uptime) -> Count {
         let (mut voting, mut unknown, mut lone, mut lost) = (0_u32, 0_u32, 0_u32, 0_u8);
         let mut wake = Uptime(u64::MAX);
+        let mut pending = false;
         for (index, (ballot, channel)) in tally.channels.iter_mut().zip(channels).enumerate() {
             let bit = 1 << index;
-            if ballot.update(channel, self.hold, now) {
+            if ballot.update(*channel, self.hold, now) {
                 lone |= bit;
             }
             match ballot.voted {
@@ -122,6 +125,7 @@ impl Together {
                         if self.grace <= now.since(since) {
                             lost += 1;
                         } else {
+                            pending = true;
                             wake = wake.min(since.plus(self.grace));
                         }
                     }
@@ -138,7 +142,7 @@ impl Together {
         }
         let evidence =
             Evidence::Votes { voting, unknown, needed: if blind { 0 } else { needed }, of, by_policy };
-        Count { complete: tally.complete, blind, evidence, lone, wake }
+        Count { complete: tally.complete, blind, pending, evidence, lone, wake }
     }
 
     /// How many channels there are.
@@ -166,7 +170,7 @@ impl Together {
 
 impl Ballot {
     /// Takes in what the channel says; true if its vote ran out without any other agreeing.
-    fn update(&mut self, channel: &Channel, hold: Millis, now: Uptime) -> bool {
+    fn update(&mut self, channel: Channel, hold: Millis, now: Uptime) -> bool {
         if channel.votes {
             self.alone |= self.voted.is_none();
             *self = Self { voting: true, voted: Some(now), lost_since: None, alone: self.alone };

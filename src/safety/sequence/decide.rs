@@ -8,7 +8,7 @@ use crate::safety::site::{OutputKind, PointId};
 use crate::units::{Millis, Uptime, Value};
 
 /// One move of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Move {
     /// The countdown goes on after a restart.
     CountOn { until: Uptime },
@@ -33,10 +33,10 @@ pub(super) fn decide(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Mo
         Step::Countdown { until } => (until <= now).then_some(Move::Begin { stage: 0, attempt: 0 }),
         Step::Rereading { .. } => after_restart(run, spec, scene),
         Step::Waiting { stage, attempt, from, until } => {
-            if now < from || scene.after_gap {
+            let stage_spec = &spec.stages[usize::from(stage)];
+            if now < from || scene.after_gap || (now < until && blind_since_gap(stage_spec, scene, from)) {
                 return None;
             }
-            let stage_spec = &spec.stages[usize::from(stage)];
             match first_unmet(&stage_spec.permissives, |point| {
                 scene.fresh(point, stage_spec.permissive_age_max)
             }) {
@@ -72,10 +72,11 @@ fn after_restart(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Move> 
     let time_is_up = until <= now;
     if 0 < attempt {
         let unseen = first_unseen(stage_spec, scene, scene.born);
+        let moving = now < scene.born.plus(stage_spec.verify_within);
         match unseen {
             None => return Some(Move::Verified { stage }),
-            // Not all of the feedback has been read yet: the effect may be there.
-            Some(_) if !time_is_up && !all_read(stage_spec, scene) => return None,
+            // Not all of the feedback has been read yet, or the switch may still be moving: the effect may come.
+            Some(_) if !time_is_up && (moving || !all_read(stage_spec, scene)) => return None,
             Some(_) => {}
         }
     }
@@ -101,6 +102,12 @@ fn first_unseen(stage: &Stage, scene: &Scene<'_>, after: Uptime) -> Option<Point
     first_unmet(&stage.verify, |point| {
         scene.picture.good(point).filter(|sample| after <= sample.asked).map(|sample| sample.value)
     })
+}
+
+/// R14: the loop was held up since this stage began to wait, and nothing of what it acts on was read since.
+fn blind_since_gap(stage: &Stage, scene: &Scene<'_>, from: Uptime) -> bool {
+    from < scene.picture.fresh_from()
+        && !stage.verify.iter().any(|expect| scene.picture.good(expect.point).is_some())
 }
 
 fn all_read(stage: &Stage, scene: &Scene<'_>) -> bool {

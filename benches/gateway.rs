@@ -76,7 +76,8 @@ async fn subscriber(port: u16) -> mpsc::Receiver<(u64, String, String)> {
                     }
                 }
                 Ok(_) => {}
-                Err(error) => panic!("the subscriber lost the broker: {error}"),
+                // At the end, or else whoever waits for a message says so.
+                Err(_) => return,
             }
         }
     });

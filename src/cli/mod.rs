@@ -7,6 +7,7 @@ mod logging;
 mod probe;
 mod run;
 mod simulate;
+#[cfg(feature = "demo")]
 mod terminal;
 
 use std::io::Write as _;
@@ -66,6 +67,7 @@ pub(crate) enum Exit {
     /// A defect of emberwatch.
     Internal,
     /// Output could not be created.
+    #[cfg(feature = "demo")]
     CannotCreate,
     /// Another instance has it.
     Busy,
@@ -84,6 +86,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Unavailable => 69,
             Self::Internal => 70,
+            #[cfg(feature = "demo")]
             Self::CannotCreate => 73,
             Self::Busy => 75,
             Self::Permission => 77,

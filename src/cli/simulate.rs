@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::cli::{Exit, edge_runtime, say};
+use crate::cli::{Exit, edge_runtime, print, say};
 use crate::sim::{Scenario, SimOptions, Simulator};
 
 /// Arguments of `simulate`.
@@ -29,7 +29,10 @@ pub(crate) struct SimulateArgs {
 
 /// Serves the room until Ctrl-C.
 pub(crate) fn simulate(args: &SimulateArgs) -> Exit {
-    let Some(scenario) = find_scenario(&args.scenario) else { return Exit::Usage };
+    let scenario = match find_scenario(&args.scenario) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
     let runtime = match edge_runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -55,14 +58,18 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Exit {
     })
 }
 
-/// The scenario of this name; names them all if there is none.
-pub(crate) fn find_scenario(name: &str) -> Option<Scenario> {
-    let found = Scenario::find(name);
-    if found.is_none() {
-        say(&format!("no scenario `{name}`; there are:"));
-        for scenario in Scenario::all() {
-            say(&format!("  {:<18} {}", scenario.name, scenario.about));
-        }
+/// The scenario of this name; names them all where there is none, or where that was asked for.
+pub(crate) fn find_scenario(name: &str) -> Result<Scenario, Exit> {
+    if let Some(found) = Scenario::find(name) {
+        return Ok(found);
     }
-    found
+    let asked = name == "list";
+    if !asked {
+        say(&format!("no scenario `{name}`; there are:"));
+    }
+    for scenario in Scenario::all() {
+        let line = format!("  {:<18} {}", scenario.name, scenario.about);
+        if asked { print(&line) } else { say(&line) }
+    }
+    Err(if asked { Exit::Ok } else { Exit::Usage })
 }

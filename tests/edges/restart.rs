@@ -38,7 +38,7 @@ fn killed_in_the_countdown_the_run_goes_on_and_writes_once() {
     assert_eq!(plant.writes(), Vec::<String>::new(), "killed before the cut");
 
     let daemon = Daemon::start(dir.path(), &config, page);
-    let first = daemon.until("the page", |_| true);
+    let first = daemon.until("the first word of the core", |state| state["seq"] != 0);
     assert_ne!(first["sequences"]["cut"]["state"], "idle", "never forgotten");
     let done = daemon.until_cut_is("done");
     assert_eq!(done["sequences"]["cut"]["since"], before["sequences"]["cut"]["since"], "the same run");

@@ -51,7 +51,10 @@ pub(crate) struct DemoArgs {
 
 /// Plays the demonstration until its time is up, a key ends it, or Ctrl-C.
 pub(crate) fn demo(args: &DemoArgs) -> Exit {
-    let Some(scenario) = find_scenario(&args.scenario) else { return Exit::Usage };
+    let scenario = match find_scenario(&args.scenario) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
     let dir = match TempDir::create() {
         Ok(dir) => dir,
         Err(error) => {

@@ -15,6 +15,13 @@ pub fn uptime() -> Uptime {
     Uptime(u64::try_from(millis(ClockId::Boottime)).unwrap_or(0))
 }
 
+/// The wall clock in microseconds since the Unix epoch: labels raw frames, decides nothing.
+#[must_use]
+pub fn wall_us() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1000).unwrap_or(0)
+}
+
 fn millis(clock: ClockId) -> i64 {
     let time = clock_gettime(clock);
     time.tv_sec * 1000 + time.tv_nsec / 1_000_000

@@ -17,17 +17,25 @@ use tokio::time::timeout;
 const DEADLINE: Duration = Duration::from_secs(80);
 const MISSING: &str = "run ./test once: it installs what the tests need";
 
+/// One browser at a time: two of them on a small machine measure each other.
+static ONE_BROWSER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn an_operator_sees_the_story_acknowledges_and_aborts() {
-    timeout(DEADLINE, play("abort")).await.unwrap();
+    play("abort").await;
 }
 
 #[tokio::test]
 async fn a_cut_nobody_stops_is_verified_and_a_lost_link_is_shown() {
-    timeout(DEADLINE, play("done")).await.unwrap();
+    play("done").await;
 }
 
 async fn play(story: &str) {
+    let _alone = ONE_BROWSER.lock().await;
+    timeout(DEADLINE, play_alone(story)).await.unwrap();
+}
+
+async fn play_alone(story: &str) {
     let mut browser = Browser::start(story).await;
     browser.until("ready").await;
     let started_ms = clock::now().wall.0;

@@ -37,10 +37,14 @@ pub(crate) fn probe(args: &ProbeArgs) -> Exit {
             return Exit::Internal;
         }
     };
-    let rows = runtime.block_on(probe::read(&link.address, device.unit, &device.profile, link.timeout));
+    let rows = runtime.block_on(probe::read(&link.endpoint, device.unit, &device.profile, link.timeout));
     say(&format!(
         "{} · unit {} at {} · profile {} ({})",
-        device.name, device.unit, link.address, device.profile.id, device.profile.source
+        device.name,
+        device.unit,
+        link.endpoint.place(),
+        device.profile.id,
+        device.profile.source
     ));
     if args.json {
         for row in &rows {

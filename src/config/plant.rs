@@ -13,7 +13,7 @@ use crate::config::node::{At, Node};
 use crate::config::profiles::{Library, ProfileView};
 use crate::config::table::{Table, wrong_type};
 use crate::config::value;
-use crate::field::options::{DeviceOptions, LinkOptions};
+use crate::field::options::{DeviceOptions, Endpoint, LinkOptions};
 use crate::safety::site::{
     Device, DeviceId, DeviceKind, Frozen, Point, PointId, Room, RoomId, Site, Zone, ZoneId,
 };
@@ -144,7 +144,8 @@ impl Plant {
             }
             self.links.push(LinkOptions {
                 name: id.map(|id| id.value).unwrap_or_default(),
-                address: address.map(|address| address.value).unwrap_or_default(),
+                endpoint: Endpoint::tcp(address.map(|address| address.value).unwrap_or_default()),
+                pipeline: 1,
                 timeout: timeout.map_or(Millis::ZERO, |timeout| timeout.value),
                 connect_timeout: connect_timeout.map_or(Millis::ZERO, |timeout| timeout.value),
                 devices: Vec::new(),

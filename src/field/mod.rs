@@ -10,8 +10,10 @@
 //! to the actions a device was configured with (S22).
 
 pub mod decode;
+pub mod frames;
 pub mod link;
 pub mod options;
+pub mod pdu;
 pub mod plan;
 pub mod probe;
 pub mod profile;

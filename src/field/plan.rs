@@ -173,7 +173,9 @@ impl Members<'_> {
         let barrier = |range: &Forbidden| {
             range.table == self.table && u32::from(range.first) < next && end <= u32::from(range.last)
         };
-        next <= end || (next - end <= u32::from(limits.max_gap) && !limits.forbidden.iter().any(barrier))
+        next <= end
+            || (next - end <= limits.max_gap.map_or(u32::MAX, u32::from)
+                && !limits.forbidden.iter().any(barrier))
     }
 }
 

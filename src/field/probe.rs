@@ -3,6 +3,7 @@
 //! Reads only. Point by point where a block is refused, so that every row says what the device says of it.
 
 use crate::field::decode;
+use crate::field::options::Endpoint;
 use crate::field::plan::{self, Block, Cost};
 use crate::field::profile::{Profile, Table};
 use crate::field::transaction::Line;
@@ -30,11 +31,11 @@ pub struct ProbeRow {
     pub label: Option<String>,
 }
 
-/// Reads every point of a profile from one unit at `host:port`, on a connection of its own: not for a link
+/// Reads every point of a profile from one unit, on a connection of its own: not for a link
 /// that a running daemon owns. One row per point, in the order of the profile. `timeout` holds for the
 /// connection and for each request.
-pub async fn read(address: &str, unit: u8, profile: &Profile, timeout: Millis) -> Vec<ProbeRow> {
-    let mut line = Line::new(address.to_owned());
+pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Millis) -> Vec<ProbeRow> {
+    let mut line = Line::new(endpoint);
     let all: Vec<usize> = (0..profile.points.len()).collect();
     let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP);
     blocks.reverse();

@@ -12,10 +12,11 @@ pub mod example;
 mod raw;
 mod shipped;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::safety::site::{DeviceKind, Labels, OutputKind};
-use crate::units::Unit;
+use crate::units::{Millis, Unit};
 
 pub use shipped::{Shipped, builtin};
 
@@ -31,9 +32,11 @@ pub const REGISTERS_PER_WRITE_MAX: usize = 123;
 /// The most points a profile may hold, after repeats.
 pub const POINTS_MAX: usize = 10_000;
 
-/// Holes that a request may read across unless the profile says otherwise: many devices refuse a block that
-/// touches an undefined register, and a refused block costs more than a second request.
-pub const GAP_DEFAULT: u16 = 16;
+/// The most coils one request may write.
+pub const COILS_PER_WRITE_MAX: usize = 1968;
+
+/// The most steps an action may have.
+pub const STEPS_MAX: usize = 16;
 
 /// The register map of one device model.
 #[derive(Clone, Debug)]
@@ -56,6 +59,15 @@ pub struct Profile {
     pub points: Vec<PointSpec>,
     /// The commands it takes.
     pub actions: Vec<ActionSpec>,
+    /// Texts the device can tell of itself: maker, model, serial number, firmware.
+    pub texts: Vec<TextSpec>,
+    /// By what the device is recognised, best first.
+    pub identity: Vec<IdentityCheck>,
+    /// What has to be asked of the device before its points have addresses.
+    pub layout: LayoutSpec,
+    /// Positions of points that this device does not have: members of a group beyond what it counts, points
+    /// of models it does not list. They are not asked for. Empty until the profile is placed.
+    pub absent: BTreeSet<usize>,
     /// Which states take which points out of service.
     pub services: Vec<ServiceRule>,
     /// Worked examples.
@@ -147,10 +159,19 @@ pub struct Limits {
     pub max_registers: u16,
     /// Coils or discrete inputs per read, 1 to 2000.
     pub max_bits: u16,
-    /// The widest hole between two points that one request may read across.
-    pub max_gap: u16,
-    /// Never touched, not even as filler: undefined, cleared by reading, or slow.
+    /// The widest hole between two points that one request may read across. `None`: what the line's cost says.
+    pub max_gap: Option<u16>,
+    /// Never touched, not even as filler: undefined or slow.
     pub forbidden: Vec<Forbidden>,
+    /// Cleared by reading, or with another effect of being read: read only as a point of its own, never as
+    /// filler.
+    pub read_clears: Vec<Forbidden>,
+    /// Each point is asked for alone: the device refuses, or fills with zeros, what a longer read touches.
+    pub single_reads: bool,
+    /// The rest that the device needs between a reply and the next request.
+    pub pause: Millis,
+    /// Added to the unit of a request, it gives the unit that the reply carries. Zero for nearly all devices.
+    pub reply_unit_offset: i16,
 }
 
 impl Default for Limits {
@@ -158,8 +179,12 @@ impl Default for Limits {
         Self {
             max_registers: REGISTERS_PER_READ_MAX,
             max_bits: BITS_PER_READ_MAX,
-            max_gap: GAP_DEFAULT,
+            max_gap: None,
             forbidden: Vec::new(),
+            read_clears: Vec::new(),
+            single_reads: false,
+            pause: Millis::ZERO,
+            reply_unit_offset: 0,
         }
     }
 }
@@ -252,6 +277,12 @@ pub struct PointSpec {
     pub class: String,
     /// What its whole numbers mean.
     pub labels: Labels,
+    /// The point whose value is the exponent of ten by which this one is multiplied (SunSpec scale factor).
+    pub factor: Option<usize>,
+    /// Points of one number are always read in one request: a snapshot that must not be torn.
+    pub atomic: Option<u16>,
+    /// The model (SunSpec) that the address counts from; `None` for an address as on the wire.
+    pub model: Option<u16>,
 }
 
 impl PointSpec {
@@ -296,12 +327,52 @@ pub struct Scaling {
 pub struct ActionSpec {
     /// Its name: `[a-z0-9][a-z0-9-]{0,47}`.
     pub name: String,
-    /// What is written.
-    pub write: Write,
+    /// What is done, in order: 1 to [`STEPS_MAX`] steps, of which at least one writes.
+    pub steps: Vec<Step>,
     /// Whether giving it twice is harmless.
     pub output: OutputKind,
-    /// What is read before the write, and again after it.
+    /// What is read before the first step, and again after the last.
     pub state: Option<StateSpec>,
+    /// The model (SunSpec) that its addresses count from; `None` for addresses as on the wire.
+    pub model: Option<u16>,
+}
+
+impl ActionSpec {
+    /// All that it writes, in order.
+    pub fn writes(&self) -> impl Iterator<Item = &Write> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Write(write) => Some(write),
+            Step::Await(_) => None,
+        })
+    }
+}
+
+/// One step of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Writes, once.
+    Write(Write),
+    /// Reads a status until the device is done with what was written.
+    Await(Await),
+}
+
+/// A status of the device that tells when, and how, a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Await {
+    /// In which table.
+    pub table: Table,
+    /// Its address.
+    pub address: u16,
+    /// The bits of the word that are looked at.
+    pub mask: u16,
+    /// Still under way: ask again.
+    pub busy: Vec<u16>,
+    /// Done well: go on. Any word that is neither is a refusal.
+    pub done: Vec<u16>,
+    /// The pause between two questions.
+    pub every: Millis,
+    /// How long it may be busy.
+    pub within: Millis,
 }
 
 /// What an action writes: these addresses and values, and nothing else (S22).
@@ -313,6 +384,20 @@ pub enum Write {
         address: u16,
         /// On or off.
         on: bool,
+    },
+    /// A word of the maker's own by the function that switches coils (5): a timed pulse, for instance.
+    CoilWord {
+        /// The address.
+        address: u16,
+        /// The word.
+        word: u16,
+    },
+    /// Several coils at once (function 15).
+    Coils {
+        /// The first coil.
+        address: u16,
+        /// 1 to 1968 bits.
+        bits: Vec<bool>,
     },
     /// One holding register (function 6).
     Register {
@@ -328,6 +413,95 @@ pub enum Write {
         /// 1 to 123 words.
         words: Vec<u16>,
     },
+}
+
+impl Write {
+    /// Its function code.
+    #[must_use]
+    pub const fn function(&self) -> u8 {
+        match self {
+            Self::Coil { .. } | Self::CoilWord { .. } => 5,
+            Self::Coils { .. } => 15,
+            Self::Register { .. } => 6,
+            Self::Registers { .. } => 16,
+        }
+    }
+}
+
+/// A text the device can tell of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextSpec {
+    /// Its name: `[a-z0-9][a-z0-9-]{0,47}`.
+    pub name: String,
+    /// Where it is kept: words of two characters.
+    pub table: Table,
+    /// Its first address.
+    pub address: u16,
+    /// How many words, 1 to 125.
+    pub words: u16,
+    /// Which of the two characters of a word comes first.
+    pub byte_order: Order,
+    /// The model (SunSpec) that the address counts from; `None` for an address as on the wire.
+    pub model: Option<u16>,
+}
+
+/// One way to recognise the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityCheck {
+    /// An object of its device identification (function 43/14) contains this text, whatever the case.
+    DeviceId {
+        /// The object: 0 vendor, 1 product code, 2 revision, 4 product name, 5 model name.
+        object: u8,
+        /// The text.
+        contains: String,
+    },
+    /// Its server id (function 17) contains this text, whatever the case.
+    ServerId {
+        /// The text.
+        contains: String,
+    },
+    /// One of its texts contains this, whatever the case.
+    Text {
+        /// Position among the profile's texts.
+        text: usize,
+        /// What it contains.
+        contains: String,
+    },
+    /// A register, masked, holds one of these words.
+    Register {
+        /// In which table.
+        table: Table,
+        /// Its address.
+        address: u16,
+        /// The bits that are looked at.
+        mask: u16,
+        /// The words.
+        one_of: Vec<u16>,
+    },
+    /// Its SunSpec chain lists this model.
+    Model(u16),
+}
+
+/// What has to be asked of the device before its points have addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LayoutSpec {
+    /// The addresses where a SunSpec map may begin; empty for devices without one.
+    pub sunspec_bases: Vec<u16>,
+    /// Groups that the device counts.
+    pub groups: Vec<GroupSpec>,
+}
+
+/// A repeated group of points of which a device has as many as it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// In which table the number is kept.
+    pub table: Table,
+    /// At which address.
+    pub address: u16,
+    /// The model (SunSpec) that the address counts from; `None` for an address as on the wire.
+    pub model: Option<u16>,
+    /// The positions of the points of each member, in order. Those of members beyond the number are absent.
+    pub members: Vec<Vec<usize>>,
 }
 
 /// What tells the state of an output.

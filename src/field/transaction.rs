@@ -22,6 +22,7 @@ use tokio_modbus::prelude::{Request, Response, SlaveContext as _};
 
 use self::tap::{Count, Tap};
 use crate::clock;
+use crate::field::options::Endpoint;
 use crate::field::profile::{BITS_PER_READ_MAX, REGISTERS_PER_READ_MAX, Table, Write};
 use crate::safety::fact::DriveFault;
 use crate::safety::reading::ReadFault;
@@ -52,10 +53,10 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Line {
-    /// A line to `host:port`, not connected yet.
+    /// A line to this endpoint, not connected yet.
     #[must_use]
-    pub const fn new(address: String) -> Self {
-        Self { address, connection: None }
+    pub fn new(endpoint: &Endpoint) -> Self {
+        Self { address: endpoint.place(), connection: None }
     }
 
     /// Whether there is a connection, as far as is known.
@@ -172,6 +173,8 @@ impl Line {
     pub async fn write(&mut self, unit: u8, write: &Write, within: Millis) -> Result<(), DriveFault> {
         let request = match write {
             Write::Coil { address, on } => Request::WriteSingleCoil(*address, *on),
+            Write::CoilWord { .. } => return Err(DriveFault::NotSent),
+            Write::Coils { address, bits } => Request::WriteMultipleCoils(*address, Cow::Borrowed(bits)),
             Write::Register { address, word } => Request::WriteSingleRegister(*address, *word),
             Write::Registers { address, words } => {
                 Request::WriteMultipleRegisters(*address, Cow::Borrowed(words))

@@ -17,7 +17,8 @@ from playwright.sync_api import sync_playwright
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--disable-gpu", "--no-sandbox", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-FIRST_VALUE_WITHIN_S = 2.0
+# A machine that does nothing else takes 0.8 s; the browser alone can take more than that on a busy one.
+FIRST_VALUE_WITHIN_S = 8.0
 LOST_WITHIN_S = 4.0
 TOUCH_MIN_PX = 44
 SEQUENCE = "cut-rack-1"

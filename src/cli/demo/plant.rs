@@ -8,6 +8,7 @@ use ring::rand::SecureRandom as _;
 use secrecy::SecretString;
 
 use crate::config::{self, Complaints, Loaded};
+use crate::field::options::Endpoint;
 use crate::web::options::OperatorOptions;
 
 /// The configuration as shipped; valid by itself.
@@ -54,7 +55,7 @@ pub(super) fn load(dir: &Path, speed: f64, at: &Addresses, token: &str) -> Resul
     let _ = std::fs::write(&file, hasten(SHIPPED, speed));
     let mut loaded = config::load(&[file])?;
     for link in &mut loaded.links {
-        link.address = at.room.to_string();
+        link.endpoint = Endpoint::tcp(at.room.to_string());
     }
     loaded.mqtt = loaded.mqtt.zip(at.broker).map(|(mut mqtt, broker)| {
         (mqtt.host, mqtt.port) = (broker.ip().to_string(), broker.port());

@@ -43,7 +43,7 @@ fn point(spec: &PointSpec) -> PointView {
 }
 
 fn action(points: &[PointSpec], action: &ActionSpec) -> ActionView {
-    let echoes = points.iter().filter(|point| reads_back(point, &action.write));
+    let echoes = points.iter().filter(|point| action.writes().any(|write| reads_back(point, write)));
     ActionView {
         name: action.name.clone(),
         output: action.output,
@@ -54,7 +54,8 @@ fn action(points: &[PointSpec], action: &ActionSpec) -> ActionView {
 /// Whether a point reads the very coil or registers that are written.
 fn reads_back(point: &PointSpec, write: &Write) -> bool {
     let (table, first, count) = match write {
-        Write::Coil { address, .. } => (Table::Coil, *address, 1),
+        Write::Coil { address, .. } | Write::CoilWord { address, .. } => (Table::Coil, *address, 1),
+        Write::Coils { address, bits } => (Table::Coil, *address, bits.len()),
         Write::Register { address, .. } => (Table::Holding, *address, 1),
         Write::Registers { address, words } => (Table::Holding, *address, words.len()),
     };

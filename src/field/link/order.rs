@@ -67,9 +67,11 @@ impl Worker<'_> {
             return Err(DriveFault::NotSent);
         }
         let begun = clock::uptime();
-        let written = self.line.write(unit, &action.write, within).await;
-        self.count(begun, written.err());
-        written?;
+        for write in action.writes() {
+            let written = self.line.write(unit, write, within).await;
+            self.count(begun, written.err());
+            written?;
+        }
         let Some((state, expected)) = action.state.and_then(|state| Some((state, state.read_back?))) else {
             return Ok(());
         };

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::field::options::DeviceOptions;
+use crate::field::options::{DeviceOptions, Endpoint};
 use crate::field::profile::Profile;
 use crate::field::scripted::{Act, Scripted};
 use crate::safety::reading::ReadFault;
@@ -41,7 +41,8 @@ pub(super) fn device(unit: u8, profile: &str, period: u64) -> DeviceOptions {
 pub(super) fn link(address: &str, devices: Vec<DeviceOptions>) -> LinkOptions {
     LinkOptions {
         name: "link".to_owned(),
-        address: address.to_owned(),
+        endpoint: Endpoint::tcp(address.to_owned()),
+        pipeline: 1,
         timeout: Millis(100),
         connect_timeout: Millis(500),
         devices,
@@ -295,11 +296,13 @@ async fn a_probe_shows_raw_words_values_and_reasons() {
         Act::Send(if span.contains(&102) { asked.exception(2) } else { asked.good() })
     })
     .await;
-    let rows = crate::field::probe::read(&server.address, 1, &profile, Millis(500)).await;
+    let rows =
+        crate::field::probe::read(&Endpoint::tcp(server.address.clone()), 1, &profile, Millis(500)).await;
     assert_eq!(rows.len(), 11);
     assert_eq!(rows[1].words, [101]);
     assert_eq!(rows[2].result, Err(ReadFault::Exception(2)));
     assert_eq!((rows[10].in_range, rows[10].label.as_deref()), (Some(false), Some("on")));
-    let nobody = crate::field::probe::read(&Scripted::nowhere().await, 1, &profile, Millis(500)).await;
+    let nobody =
+        crate::field::probe::read(&Endpoint::tcp(Scripted::nowhere().await), 1, &profile, Millis(500)).await;
     assert!(nobody.iter().all(|row| row.result == Err(ReadFault::Disconnected)));
 }

@@ -72,7 +72,7 @@ impl<'a> Worker<'a> {
             options,
             lanes,
             outside,
-            line: Line::new(options.address.clone()),
+            line: Line::new(&options.endpoint),
             allowed,
             units: options.devices.iter().map(|_| Unit::new()).collect(),
             jobs: Job::all(&options.devices, now),

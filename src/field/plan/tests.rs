@@ -21,7 +21,7 @@ fn points(at: &[(u16, u16)]) -> Vec<PointSpec> {
 fn limits(max_registers: u16, max_gap: u16, forbidden: &[(u16, u16)]) -> Limits {
     let forbidden =
         forbidden.iter().map(|(first, last)| Forbidden { table: Table::Holding, first: *first, last: *last });
-    Limits { max_registers, max_gap, forbidden: forbidden.collect(), ..Limits::default() }
+    Limits { max_registers, max_gap: Some(max_gap), forbidden: forbidden.collect(), ..Limits::default() }
 }
 
 /// (address, count) of each block.
@@ -134,7 +134,7 @@ fn priced(points: &[PointSpec], group: &[usize], limits: &Limits, cost: Cost) ->
             .forbidden
             .iter()
             .any(|range| (u32::from(range.first)..=u32::from(range.last)).contains(&address));
-        if u32::from(limits.max_gap) < hole || (0 < hole && forbidden) {
+        if limits.max_gap.map_or(u32::MAX, u32::from) < hole || (0 < hole && forbidden) {
             return None;
         }
     }

@@ -11,8 +11,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::example::{Example, RawBlock};
 use super::{
-    ActionSpec, Limits, POINTS_MAX, PointSpec, Profile, ProfileFault, REGISTERS_PER_WRITE_MAX, ServiceRule,
-    StateSpec, Table, Write, raw,
+    ActionSpec, LayoutSpec, Limits, POINTS_MAX, PointSpec, Profile, ProfileFault, REGISTERS_PER_WRITE_MAX,
+    ServiceRule, StateSpec, Step, Table, Write, raw,
 };
 use crate::safety::reading::ReadFault;
 use crate::safety::site::{DeviceKind, OutputKind};
@@ -122,6 +122,10 @@ fn build(text: &str, faults: &mut Faults<'_>) -> Option<Profile> {
         actions,
         services,
         examples,
+        texts: Vec::new(),
+        identity: Vec::new(),
+        layout: LayoutSpec::default(),
+        absent: BTreeSet::new(),
     })
 }
 
@@ -161,7 +165,7 @@ fn limits(raw: &raw::Limits, faults: &mut Faults<'_>) -> Limits {
         }
     }
     let forbidden = raw.forbidden.iter().map(|range| *range.get_ref()).collect();
-    Limits { max_registers, max_bits, max_gap: raw.max_gap.unwrap_or(default.max_gap), forbidden }
+    Limits { max_registers, max_bits, max_gap: raw.max_gap, forbidden, ..default }
 }
 
 fn points(
@@ -231,7 +235,8 @@ fn actions(raws: Vec<raw::Action>, specs: &[PointSpec], faults: &mut Faults<'_>)
             raw::Output::Level => OutputKind::Level,
             raw::Output::Pulse => OutputKind::Pulse,
         };
-        actions.push(ActionSpec { name: raw.name.into_inner(), write, output, state });
+        let steps = vec![Step::Write(write)];
+        actions.push(ActionSpec { name: raw.name.into_inner(), steps, output, state, model: None });
     }
     actions
 }
@@ -294,6 +299,10 @@ fn state(
     };
     let written = match write {
         Write::Coil { address, on } => (Table::Coil, *address, u16::from(*on)),
+        Write::CoilWord { .. } => return None,
+        Write::Coils { address, bits } => {
+            (Table::Coil, *address, u16::from(bits.first().copied().unwrap_or(false)))
+        }
         Write::Register { address, word } => (Table::Holding, *address, *word),
         Write::Registers { address, words } => {
             (Table::Holding, *address, words.first().copied().unwrap_or(0))

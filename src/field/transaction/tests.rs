@@ -48,7 +48,7 @@ async fn a_reply_that_does_not_belong_gives_a_reason_and_the_next_request_a_valu
             if requests == 1 { act(asked) } else { Act::Send(asked.good()) }
         })
         .await;
-        let mut line = Line::new(server.address);
+        let mut line = Line::new(&Endpoint::tcp(server.address));
         assert_eq!(read(&mut line, 40).await, Err(fault), "{name}");
         assert!(!line.is_connected(), "{name}: the connection must be gone");
         assert_eq!(read(&mut line, 40).await, Ok(vec![40, 41]), "{name}");
@@ -67,7 +67,7 @@ async fn a_late_reply_has_nowhere_to_arrive() {
         }
     })
     .await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     assert_eq!(read(&mut line, 10).await, Err(ReadFault::Timeout));
     for address in 100..200 {
         assert_eq!(read(&mut line, address).await, Ok(vec![address, address + 1]));
@@ -77,7 +77,7 @@ async fn a_late_reply_has_nowhere_to_arrive() {
 #[tokio::test]
 async fn a_second_reply_to_one_request_is_never_taken_for_the_next() {
     let server = Scripted::start(|asked| Act::Send([asked.good(), asked.good()].concat())).await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     for address in 0..20 {
         match read(&mut line, address).await {
             Ok(words) => assert_eq!(words, [address, address + 1]),
@@ -89,7 +89,7 @@ async fn a_second_reply_to_one_request_is_never_taken_for_the_next() {
 #[tokio::test]
 async fn one_byte_at_a_time_is_a_good_reply() {
     let server = Scripted::start(|asked| Act::Trickle(asked.good())).await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     line.connect(SOON).await.unwrap();
     assert_eq!(line.read(1, Table::Input, 5, 3, SOON).await, Ok(vec![5, 6, 7]));
     assert_eq!(line.read(1, Table::Coil, 5, 9, SOON).await, Ok(vec![1; 9]));
@@ -99,7 +99,7 @@ async fn one_byte_at_a_time_is_a_good_reply() {
 #[tokio::test]
 async fn an_exception_is_an_answer_and_keeps_the_connection() {
     let server = Scripted::start(|asked| Act::Send(asked.exception(6))).await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     assert_eq!(read(&mut line, 1).await, Err(ReadFault::Exception(6)));
     assert!(line.is_connected());
 }
@@ -107,7 +107,7 @@ async fn an_exception_is_an_answer_and_keeps_the_connection() {
 #[tokio::test]
 async fn a_transaction_that_is_cancelled_ends_its_connection() {
     let server = Scripted::start(|_| Act::Silence).await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     line.connect(SOON).await.unwrap();
     let cancelled =
         tokio::time::timeout(std::time::Duration::from_millis(20), line.read(1, Table::Coil, 0, 1, SOON));
@@ -123,7 +123,7 @@ async fn a_connection_closed_between_polls_costs_no_reading() {
         if requests == 1 { Act::Close(asked.good()) } else { Act::Send(asked.good()) }
     })
     .await;
-    let mut line = Line::new(server.address);
+    let mut line = Line::new(&Endpoint::tcp(server.address));
     assert_eq!(read(&mut line, 1).await, Ok(vec![1, 2]));
     assert_eq!(line.read_again(1, (Table::Holding, 2, 1), SOON, SOON).await, Ok(vec![2]));
 }
@@ -154,7 +154,7 @@ async fn only_the_exact_echo_confirms_a_write() {
     ];
     for (at, (write, act, expected)) in cases.into_iter().enumerate() {
         let server = Scripted::start(act).await;
-        let mut line = Line::new(server.address.clone());
+        let mut line = Line::new(&Endpoint::tcp(server.address.clone()));
         line.connect(SOON).await.unwrap();
         assert_eq!(line.write(1, &write, SHORT).await, expected, "case {at}");
         assert_eq!(server.writes(), 1, "case {at}");
@@ -163,7 +163,7 @@ async fn only_the_exact_echo_confirms_a_write() {
 
 #[tokio::test]
 async fn without_a_connection_nothing_is_sent() {
-    let mut line = Line::new(Scripted::nowhere().await);
+    let mut line = Line::new(&Endpoint::tcp(Scripted::nowhere().await));
     assert!(line.connect(SOON).await.is_err());
     assert_eq!(line.write(1, &COIL, SHORT).await, Err(DriveFault::NotSent));
     assert_eq!(line.read(1, Table::Coil, 0, 1, SHORT).await, Err(ReadFault::Disconnected));

@@ -84,6 +84,9 @@ fn single(raw: &raw::Point, faults: &mut Faults<'_>) -> PointSpec {
         fall_per_s_max: fall(raw, faults),
         class: raw.class.get_ref().clone(),
         labels: labels(raw, faults),
+        factor: None,
+        atomic: None,
+        model: None,
     }
 }
 

@@ -15,10 +15,20 @@ pub fn uptime() -> Uptime {
     Uptime(u64::try_from(millis(ClockId::Boottime)).unwrap_or(0))
 }
 
+/// `CLOCK_BOOTTIME` in microseconds: for the silence between frames, and for measuring.
+#[must_use]
+pub fn uptime_us() -> u64 {
+    micros(ClockId::Boottime)
+}
+
 /// The wall clock in microseconds since the Unix epoch: labels raw frames, decides nothing.
 #[must_use]
 pub fn wall_us() -> u64 {
-    let time = clock_gettime(ClockId::Realtime);
+    micros(ClockId::Realtime)
+}
+
+fn micros(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1000).unwrap_or(0)
 }
 

@@ -10,6 +10,7 @@
 //! to the actions a device was configured with (S22).
 
 pub mod decode;
+pub mod frame;
 pub mod frames;
 pub mod link;
 pub mod options;
@@ -19,6 +20,7 @@ pub mod probe;
 pub mod profile;
 pub mod stats;
 pub mod transaction;
+pub mod transport;
 
 pub use link::Field;
 

@@ -1,62 +1,160 @@
-//! One request, one reply, one deadline, on one TCP connection.
+//! One request, one reply, one deadline, on whatever a link travels on.
 //!
-//! A reply belongs to a request only if the connection, transaction id, unit, function and byte count all
-//! match (S20). Only `Client::call` of tokio-modbus is used: its helpers check counts and echoes in debug
-//! builds alone. Here both are checked always, and the bytes on the wire are counted besides, so that a
-//! reply with something behind it is refused too.
-//! Any error but a Modbus exception, a time-out above all, drops the connection: a late reply has nowhere
-//! to arrive. A transaction that is cancelled half-way drops it likewise, because the connection is taken out
-//! of the `Line` while it is in use.
+//! A reply belongs to a request only if the connection and transaction id (TCP) or the bus epoch (RTU), the
+//! unit, the function, the byte count and an echo all match (S20). What does not is counted by reason and
+//! never becomes a value.
+//! On TCP, any error but a Modbus exception, a time-out above all, drops the connection: a late reply has
+//! nowhere to arrive. On RTU the line cannot be dropped: whoever did not answer is not asked the like again
+//! until its reply has come or can come no more (`rtu`).
+//! A transaction that is cancelled half-way drops the connection, because it is taken out of the `Line` while
+//! it is in use.
 
-mod tap;
+mod pipeline;
+mod rtu;
+mod tcp;
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use tokio::net::TcpStream;
-use tokio_modbus::Slave;
-use tokio_modbus::client::{Client as _, Context, tcp};
-use tokio_modbus::prelude::{Request, Response, SlaveContext as _};
-
-use self::tap::{Count, Tap};
 use crate::clock;
+use crate::field::frame::{REJECTS, Reject, Station};
+use crate::field::frames::FrameLog;
 use crate::field::options::Endpoint;
+use crate::field::pdu::{Reply, Request};
 use crate::field::profile::{BITS_PER_READ_MAX, REGISTERS_PER_READ_MAX, Table, Write};
+use crate::field::transport::{Silence, Stream};
 use crate::safety::fact::DriveFault;
 use crate::safety::reading::ReadFault;
 use crate::units::{Millis, Uptime};
 
-/// The bytes of a Modbus TCP frame before the function code.
-const HEADER_BYTES: usize = 7;
-
 /// A link's connection, whether it stands or not.
 #[derive(Debug)]
 pub struct Line {
-    address: String,
+    endpoint: Endpoint,
+    /// Transaction ids are believed: off only for gateways that break them, where nothing is written.
+    match_ids: bool,
     connection: Option<Connection>,
+    /// The second address is tried next.
+    backup: bool,
+    transaction: u16,
+    bus: rtu::Bus,
+    /// The longest deadline that any request on this line is given.
+    ceiling: Millis,
+    frames: FrameLog,
+    rejected: Arc<Rejected>,
+    measured: Measured,
 }
 
+#[derive(Debug)]
 struct Connection {
-    context: Context,
-    count: Arc<Count>,
+    stream: Stream,
+    /// What came and is not read yet.
+    got: Vec<u8>,
+    /// What is sent.
+    out: Vec<u8>,
     /// True once a whole transaction went well on it.
     proven: bool,
     used: Uptime,
+    /// The transaction id of its first request.
+    first: Option<u16>,
+    /// When the line was last in use, either way, in microseconds.
+    busy_us: u64,
+    /// On serial lines.
+    silence: Option<Silence>,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("proven", &self.proven).finish_non_exhaustive()
+/// How long the last good transaction took, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// From the end of the request to the first byte of the reply, without the time that bytes take.
+    pub turnaround_us: u64,
+    /// From the first byte sent to the last received.
+    pub whole_us: u64,
+}
+
+/// What was rejected, by reason.
+#[derive(Debug, Default)]
+pub struct Rejected {
+    counts: [AtomicU64; REJECTS.len()],
+}
+
+impl Rejected {
+    fn count(&self, reject: Reject) {
+        self.counts[reject as usize].fetch_add(1, Relaxed);
     }
+
+    /// How often, in the order of [`REJECTS`].
+    #[must_use]
+    pub fn counts(&self) -> [u64; REJECTS.len()] {
+        std::array::from_fn(|at| self.counts[at].load(Relaxed))
+    }
+
+    fn total(&self) -> u64 {
+        self.counts().iter().sum()
+    }
+}
+
+/// Why a transaction failed, and whether a byte of it may have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Broken {
+    fault: ReadFault,
+    sent: bool,
 }
 
 impl Line {
     /// A line to this endpoint, not connected yet.
     #[must_use]
     pub fn new(endpoint: &Endpoint) -> Self {
-        Self { address: endpoint.place(), connection: None }
+        let [.., high, low] = clock::uptime_us().to_be_bytes();
+        Self {
+            endpoint: endpoint.clone(),
+            match_ids: true,
+            connection: None,
+            backup: false,
+            // After a restart, replies to the process before are foreign.
+            transaction: u16::from_be_bytes([high, low]),
+            bus: rtu::Bus::default(),
+            ceiling: Millis::ZERO,
+            frames: FrameLog::default(),
+            rejected: Arc::default(),
+            measured: Measured::default(),
+        }
+    }
+
+    /// Believes replies whatever their transaction id: for gateways that break them. Never where anything is
+    /// written.
+    #[must_use]
+    pub const fn without_ids(mut self) -> Self {
+        self.match_ids = false;
+        self
+    }
+
+    /// A reply on a serial line may be as late as this deadline allows, though its request was given a shorter
+    /// one.
+    #[must_use]
+    pub const fn with_ceiling(mut self, ceiling: Millis) -> Self {
+        self.ceiling = ceiling;
+        self
+    }
+
+    /// Keeps frames and counts of rejections in these, which outlive the line.
+    #[must_use]
+    pub fn with_records(mut self, frames: FrameLog, rejected: Arc<Rejected>) -> Self {
+        (self.frames, self.rejected) = (frames, rejected);
+        self
+    }
+
+    /// The raw frames that passed.
+    #[must_use]
+    pub fn frames(&self) -> FrameLog {
+        self.frames.clone()
+    }
+
+    /// How long the last good transaction took.
+    #[must_use]
+    pub const fn measured(&self) -> Measured {
+        self.measured
     }
 
     /// Whether there is a connection, as far as is known.
@@ -76,7 +174,15 @@ impl Line {
         self.connection.as_ref().map_or(Millis::ZERO, |connection| now.since(connection.used))
     }
 
-    /// Connects, unless a connection stands.
+    /// Until when a reply of this station to an earlier request may still come, if one may: until then it is
+    /// better not asked.
+    #[must_use]
+    pub fn unsettled_until_us(&self, station: Station) -> Option<u64> {
+        self.bus.unsettled_until_us(station.replies_as, clock::uptime_us())
+    }
+
+    /// Connects, unless a connection stands. After a failure, or a connection on which nothing went well, the
+    /// next attempt goes to the other address.
     ///
     /// # Errors
     /// The socket's error, `TimedOut` after `within`.
@@ -84,27 +190,46 @@ impl Line {
         if self.connection.is_some() {
             return Ok(());
         }
-        let attempt = TcpStream::connect(self.address.as_str());
-        let stream = tokio::time::timeout(Duration::from_millis(within.0), attempt)
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        stream.set_nodelay(true)?;
-        let (tap, count) = Tap::new(stream);
-        let context = tcp::attach_slave(tap, Slave(0));
-        self.connection = Some(Connection { context, count, proven: false, used: clock::uptime() });
+        let attempt = Stream::open(&self.endpoint, self.backup, within).await;
+        let stream = attempt.inspect_err(|_| self.backup = !self.backup)?;
+        let silence = self.endpoint.line().map(|_| Silence::new()).transpose()?;
+        self.connection = Some(Connection {
+            stream,
+            got: Vec::new(),
+            out: Vec::new(),
+            proven: false,
+            used: clock::uptime(),
+            first: None,
+            busy_us: clock::uptime_us(),
+            silence,
+        });
         Ok(())
+    }
+
+    /// One request and its reply. `within` is the deadline of the whole transaction; on a serial line the time
+    /// that the bytes take is added.
+    ///
+    /// # Errors
+    /// `Disconnected` without a connection, or if the peer closed it before a byte of the reply came.
+    pub async fn ask(
+        &mut self,
+        station: impl Into<Station>,
+        request: &Request,
+        within: Millis,
+    ) -> Result<Reply, ReadFault> {
+        self.transact(station.into(), request, within).await.map_err(|broken| broken.fault)
     }
 
     /// Reads words, or bits as words of 0 and 1.
     ///
     /// # Errors
-    /// `Disconnected` without a connection, or if the peer closed it before a byte of the reply came.
+    /// As `ask`.
     ///
     /// # Panics
     /// If more is asked for than one request may read: plans are made within the limits.
     pub async fn read(
         &mut self,
-        unit: u8,
+        station: impl Into<Station>,
         table: Table,
         address: u16,
         count: u16,
@@ -112,35 +237,10 @@ impl Line {
     ) -> Result<Vec<u16>, ReadFault> {
         let most = if table.holds_bits() { BITS_PER_READ_MAX } else { REGISTERS_PER_READ_MAX };
         assert!((1..=most).contains(&count), "blocks are planned within what one request may read");
-        let request = match table {
-            Table::Coil => Request::ReadCoils(address, count),
-            Table::Discrete => Request::ReadDiscreteInputs(address, count),
-            Table::Input => Request::ReadInputRegisters(address, count),
-            Table::Holding => Request::ReadHoldingRegisters(address, count),
-        };
-        let count = usize::from(count);
-        let bytes = if table.holds_bits() { count.div_ceil(8) } else { 2 * count };
-        let check = |response, received| {
-            if received != HEADER_BYTES + 2 + bytes {
-                return Err(ReadFault::Mismatch);
-            }
-            match (table, response) {
-                (Table::Input, Response::ReadInputRegisters(words))
-                | (Table::Holding, Response::ReadHoldingRegisters(words))
-                    if words.len() == count =>
-                {
-                    Ok(words)
-                }
-                (Table::Coil, Response::ReadCoils(bits))
-                | (Table::Discrete, Response::ReadDiscreteInputs(bits))
-                    if bits.len() == 8 * bytes =>
-                {
-                    Ok(bits.into_iter().take(count).map(u16::from).collect())
-                }
-                _ => Err(ReadFault::Mismatch),
-            }
-        };
-        self.transact(unit, request, within, check).await.map_err(|broken| broken.fault)
+        match self.ask(station, &Request::Read { table, address, count }, within).await? {
+            Reply::Words(words) => Ok(words),
+            Reply::Done | Reply::ServerId(_) | Reply::DeviceId { .. } => Err(ReadFault::Mismatch),
+        }
     }
 
     /// Reads as `read` does, and once more on a fresh connection if this one had been closed while it lay
@@ -150,19 +250,19 @@ impl Line {
     /// As `read`.
     pub async fn read_again(
         &mut self,
-        unit: u8,
+        station: Station,
         place: (Table, u16, u16),
         within: Millis,
         connect_within: Millis,
     ) -> Result<Vec<u16>, ReadFault> {
         let (table, address, count) = place;
         let proven = self.connection.as_ref().is_some_and(|connection| connection.proven);
-        let first = self.read(unit, table, address, count, within).await;
+        let first = self.read(station, table, address, count, within).await;
         if !(proven && first == Err(ReadFault::Disconnected)) {
             return first;
         }
         self.connect(connect_within).await.map_err(|_| ReadFault::Disconnected)?;
-        self.read(unit, table, address, count, within).await
+        self.read(station, table, address, count, within).await
     }
 
     /// Writes once, and checks that the reply is the echo, byte for byte.
@@ -170,32 +270,17 @@ impl Line {
     /// # Errors
     /// `NotSent` only where no byte has left. The exceptions 5 (accepted, still under way) and 11 (the unit
     /// behind the gateway did not answer) do not say that nothing happened: they count as `NoAnswer`.
-    pub async fn write(&mut self, unit: u8, write: &Write, within: Millis) -> Result<(), DriveFault> {
-        let request = match write {
-            Write::Coil { address, on } => Request::WriteSingleCoil(*address, *on),
-            Write::CoilWord { .. } => return Err(DriveFault::NotSent),
-            Write::Coils { address, bits } => Request::WriteMultipleCoils(*address, Cow::Borrowed(bits)),
-            Write::Register { address, word } => Request::WriteSingleRegister(*address, *word),
-            Write::Registers { address, words } => {
-                Request::WriteMultipleRegisters(*address, Cow::Borrowed(words))
-            }
-        };
-        let check = |response, received| {
-            let echo = match (write, response) {
-                (Write::Coil { address, on }, Response::WriteSingleCoil(at, state)) => {
-                    (at, state) == (*address, *on)
-                }
-                (Write::Register { address, word }, Response::WriteSingleRegister(at, echo)) => {
-                    (at, echo) == (*address, *word)
-                }
-                (Write::Registers { address, words }, Response::WriteMultipleRegisters(at, count)) => {
-                    at == *address && usize::from(count) == words.len()
-                }
-                _ => false,
-            };
-            if echo && received == HEADER_BYTES + 5 { Ok(()) } else { Err(ReadFault::Mismatch) }
-        };
-        self.transact(unit, request, within, check).await.map_err(|broken| match broken.fault {
+    pub async fn write(
+        &mut self,
+        station: impl Into<Station>,
+        write: &Write,
+        within: Millis,
+    ) -> Result<(), DriveFault> {
+        if !self.match_ids {
+            return Err(DriveFault::NotAllowed);
+        }
+        let outcome = self.transact(station.into(), &Request::Write(write.clone()), within).await;
+        outcome.map(|_| ()).map_err(|broken| match broken.fault {
             _ if !broken.sent => DriveFault::NotSent,
             ReadFault::Exception(5 | 11) | ReadFault::Timeout | ReadFault::Disconnected => {
                 DriveFault::NoAnswer
@@ -209,57 +294,57 @@ impl Line {
         })
     }
 
-    /// One request and its reply. `check` sees the reply and how many bytes came.
-    async fn transact<T>(
+    async fn transact(
         &mut self,
-        unit: u8,
-        request: Request<'_>,
+        station: Station,
+        request: &Request,
         within: Millis,
-        check: impl FnOnce(Response, usize) -> Result<T, ReadFault>,
-    ) -> Result<T, Broken> {
+    ) -> Result<Reply, Broken> {
         // Taken out: whatever goes wrong below, also being cancelled, ends this connection.
         let Some(mut connection) = self.connection.take() else {
             return Err(Broken { fault: ReadFault::Disconnected, sent: false });
         };
-        connection.count.start();
-        connection.context.set_slave(Slave(unit));
-        let call = connection.context.call(request);
-        let reply = tokio::time::timeout(Duration::from_millis(within.0), call).await;
-        let count = &connection.count;
-        let outcome = match reply {
-            Err(_) => Err(ReadFault::Timeout),
-            Ok(Err(tokio_modbus::Error::Transport(error))) => Err(transport_fault(&error, count)),
-            Ok(Ok(Err(code))) if count.received() == HEADER_BYTES + 2 => {
-                Err(ReadFault::Exception(code.into()))
-            }
-            Ok(Err(tokio_modbus::Error::Protocol(_)) | Ok(Err(_))) => Err(ReadFault::Mismatch),
-            Ok(Ok(Ok(response))) => check(response, count.received()),
+        let outcome = match self.endpoint.line() {
+            None => self.over_tcp(&mut connection, station, request, within).await,
+            Some(line) => self.over_rtu(&mut connection, line, station, request, within).await,
         };
-        let sent = 0 < count.sent();
-        if matches!(outcome, Ok(_) | Err(ReadFault::Exception(_))) {
+        let fault = outcome.as_ref().err().map(|broken| broken.fault);
+        self.put_back(connection, fault);
+        outcome
+    }
+
+    /// Keeps the connection where it is still in step.
+    fn put_back(&mut self, mut connection: Connection, fault: Option<ReadFault>) {
+        let in_step = match fault {
+            None | Some(ReadFault::Exception(_)) => true,
+            Some(ReadFault::Disconnected) => false,
+            Some(_) => self.endpoint.line().is_some(),
+        };
+        if matches!(fault, None | Some(ReadFault::Exception(_))) {
             connection.proven = true;
             connection.used = clock::uptime();
-            self.connection = Some(connection);
         }
-        outcome.map_err(|fault| Broken { fault, sent })
+        if in_step {
+            self.connection = Some(connection);
+        } else if !connection.proven {
+            self.backup = !self.backup;
+        }
     }
 }
 
-/// Why a transaction failed, and whether a byte of it may have left.
-struct Broken {
-    fault: ReadFault,
-    sent: bool,
-}
-
-/// The text of these errors says nothing (a closed peer reads "Success"): what arrived decides.
-fn transport_fault(error: &io::Error, count: &Count) -> ReadFault {
-    let cut_short = count.is_closed() && 0 < count.received();
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-            ReadFault::Malformed
+impl Connection {
+    /// Sends all of `out`; says in `sent` whether a byte may have left.
+    async fn send(&mut self, sent: &mut bool) -> io::Result<()> {
+        let mut at = 0;
+        while at < self.out.len() {
+            let count = self.stream.write(&self.out[at..]).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            *sent = true;
+            at += count;
         }
-        _ if cut_short => ReadFault::Malformed,
-        _ => ReadFault::Disconnected,
+        Ok(())
     }
 }
 

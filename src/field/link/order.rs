@@ -85,7 +85,7 @@ impl Worker<'_> {
         let within = left(until, now, self.options.timeout)?;
         let connect_within = left(until, now, self.options.connect_timeout)?;
         let place = (state.table, state.address, state.count);
-        let result = self.line.read_again(unit, place, within, connect_within).await;
+        let result = self.line.read_again(unit.into(), place, within, connect_within).await;
         let ended = clock::uptime();
         self.outside.tally.ended(result.as_ref().err().copied(), ended.since(now), ended);
         result.ok()

@@ -156,7 +156,8 @@ impl Worker<'_> {
         let block = &job.asks[block].block;
         let place = (block.table, block.address, block.count);
         let (timeout, connect_timeout) = (self.options.timeout, self.options.connect_timeout);
-        let result = self.line.read_again(self.device(job.unit).unit, place, timeout, connect_timeout).await;
+        let result =
+            self.line.read_again(self.device(job.unit).unit.into(), place, timeout, connect_timeout).await;
         let now = clock::uptime();
         self.outside.tally.ended(result.as_ref().err().copied(), now.since(begun), now);
         self.outside.tally.connected.store(self.line.is_connected(), Relaxed);

@@ -20,12 +20,12 @@ const FAULTS: [Fault; 17] = [
     ("function", |asked| changed(asked, 7, 1), ReadFault::Mismatch),
     ("unknown function", |asked| Act::Send(asked.reply(0x55, &[1, 2])), ReadFault::Mismatch),
     ("exception of another function", |asked| Act::Send(asked.reply(0x84, &[2])), ReadFault::Mismatch),
-    ("exception with more behind it", |asked| Act::Send(asked.reply(0x83, &[2, 0])), ReadFault::Mismatch),
+    ("exception with more behind it", |asked| Act::Send(asked.reply(0x83, &[2, 0])), ReadFault::Malformed),
     ("one word too few", |asked| Act::Send(asked.words(&[7])), ReadFault::Mismatch),
     ("one word too many", |asked| Act::Send(asked.words(&[7, 8, 9])), ReadFault::Mismatch),
-    ("bytes behind the words", |asked| Act::Send(asked.reply(3, &[4, 0, 1, 0, 2, 9])), ReadFault::Malformed),
-    ("half a word", |asked| Act::Send(asked.reply(3, &[3, 0, 1, 0])), ReadFault::Malformed),
-    ("fewer bytes than counted", |asked| Act::Send(asked.reply(3, &[4, 0, 1])), ReadFault::Malformed),
+    ("bytes behind the words", |asked| Act::Send(asked.reply(3, &[4, 0, 1, 0, 2, 9])), ReadFault::Mismatch),
+    ("half a word", |asked| Act::Send(asked.reply(3, &[3, 0, 1, 0])), ReadFault::Mismatch),
+    ("fewer bytes than counted", |asked| Act::Send(asked.reply(3, &[4, 0, 1])), ReadFault::Mismatch),
     ("another protocol", |asked| changed(asked, 3, 1), ReadFault::Malformed),
     ("no length", |_| Act::Send(vec![0; 12]), ReadFault::Malformed),
     ("cut short", |asked| Act::Close(asked.good()[..10].to_vec()), ReadFault::Malformed),
@@ -125,7 +125,7 @@ async fn a_connection_closed_between_polls_costs_no_reading() {
     .await;
     let mut line = Line::new(&Endpoint::tcp(server.address));
     assert_eq!(read(&mut line, 1).await, Ok(vec![1, 2]));
-    assert_eq!(line.read_again(1, (Table::Holding, 2, 1), SOON, SOON).await, Ok(vec![2]));
+    assert_eq!(line.read_again(1.into(), (Table::Holding, 2, 1), SOON, SOON).await, Ok(vec![2]));
 }
 
 const COIL: Write = Write::Coil { address: 3, on: true };

@@ -26,3 +26,5 @@ pub use link::Field;
 
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod scripted_bus;

@@ -349,4 +349,6 @@ impl Connection {
 }
 
 #[cfg(test)]
+mod rtu_tests;
+#[cfg(test)]
 mod tests;

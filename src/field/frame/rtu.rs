@@ -74,6 +74,18 @@ impl Expected {
         self.unit
     }
 
+    /// Whether these bytes are a whole reply of the unit to the same function, but not of the length asked for.
+    #[must_use]
+    pub fn is_answered_otherwise(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(&[self.unit, self.function]) && is_intact(bytes)
+    }
+
+    /// Whether these bytes begin as the reply does.
+    #[must_use]
+    pub fn is_begun_by(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(&[self.unit, self.function])
+    }
+
     /// Whether a reply, or an exception, has this many bytes.
     #[must_use]
     pub fn is_as_long_as(&self, bytes: usize) -> bool {

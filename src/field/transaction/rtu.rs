@@ -25,8 +25,9 @@ use crate::field::pdu::{Reply, Request};
 use crate::safety::reading::ReadFault;
 use crate::units::Millis;
 
-/// How late a reply may be, in deadlines of its request: later ones exist on no line that is in use.
-const LATE_DEADLINES: u64 = 3;
+/// How long a missing reply is waited for, in deadlines of its request. Replies as late as three deadlines are
+/// promised to do no harm; the fourth covers what adapters and gateways add.
+const LATE_DEADLINES: u64 = 4;
 
 /// Late replies that are remembered: one for each unit of a line is enough.
 const LATE_MAX: usize = 256;
@@ -269,7 +270,15 @@ impl Line {
             return if foreign { ReadFault::Mismatch } else { ReadFault::Timeout };
         }
         self.frames.push(false, &connection.got);
-        let damaged = found == (Found::Nothing { damaged: true }) || expected.is_as_long_as(came);
+        if expected.is_answered_otherwise(&connection.got) {
+            self.bus.forget(expected);
+            self.rejected.count(Reject::Content);
+            connection.got.clear();
+            return ReadFault::Mismatch;
+        }
+        let damaged = found == (Found::Nothing { damaged: true })
+            || expected.is_as_long_as(came)
+            || expected.is_begun_by(&connection.got);
         if damaged {
             // The reply came, but not whole: nothing is to be expected any more.
             self.bus.forget(expected);

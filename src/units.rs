@@ -53,6 +53,12 @@ impl Millis {
         ms / 1000.0
     }
 
+    /// Both spans together, saturating.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// This span `times` over, saturating.
     #[must_use]
     pub const fn times(self, times: u64) -> Self {

@@ -6,6 +6,7 @@
 //! After `stop` no write begins; orders that were waiting are not answered any more.
 
 mod backoff;
+mod latency;
 mod order;
 mod poll;
 mod unit;
@@ -25,15 +26,19 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use self::worker::{Lanes, Worker};
+use self::worker::{Lanes, Question, Queued, Worker};
 use crate::clock;
 use crate::exchange::Inbox;
+use crate::field::frames::FrameLog;
 use crate::field::options::LinkOptions;
+use crate::field::pdu::{Reply, Request};
 use crate::field::stats::{LinkStats, Tally};
+use crate::field::transaction::Rejected;
 use crate::safety::fact::{DriveFault, Input, Order};
+use crate::safety::reading::ReadFault;
 use crate::safety::site::{ActionId, DeviceId, SystemFault};
 
 /// Orders that may wait in the lane of one link. A sequence has one order under way at a time.
@@ -41,6 +46,9 @@ pub const ORDERS_QUEUED_MAX: usize = 64;
 
 /// Refreshes that may wait for one link. One that finds no room is let go: the device is polled anyway.
 pub const REFRESHES_QUEUED_MAX: usize = 256;
+
+/// Questions of people that may wait for one link.
+pub const QUESTIONS_QUEUED_MAX: usize = 16;
 
 /// How long a link rests after a panic.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -63,9 +71,29 @@ pub struct Field {
 #[derive(Debug)]
 struct Link {
     name: String,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Queued>,
     refreshes: mpsc::Sender<DeviceId>,
+    questions: mpsc::Sender<Question>,
+    frames: FrameLog,
+    rejected: Arc<Rejected>,
     tally: Arc<Tally>,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskFault {
+    /// There is no such link.
+    #[error("there is no such link")]
+    NoSuchLink,
+    /// Too many questions wait already.
+    #[error("too many questions wait for this link already")]
+    Busy,
+    /// Only reads may be asked for.
+    #[error("only reads may be asked for")]
+    Writes,
+    /// The unit gave none.
+    #[error("no answer: {0:?}")]
+    Failed(ReadFault),
 }
 
 impl Field {
@@ -99,16 +127,20 @@ impl Field {
             }
             let (orders, order_lane) = mpsc::channel(ORDERS_QUEUED_MAX);
             let (refreshes, refresh_lane) = mpsc::channel(REFRESHES_QUEUED_MAX);
-            let tally = Arc::new(Tally::default());
+            let (questions, question_lane) = mpsc::channel(QUESTIONS_QUEUED_MAX);
+            let (tally, frames, rejected) = (Arc::new(Tally::default()), FrameLog::default(), Arc::default());
             let outside = Outside {
                 inbox: field.inbox.clone(),
                 tally: Arc::clone(&tally),
+                frames: frames.clone(),
+                rejected: Arc::clone(&rejected),
                 polled: Arc::clone(&polled),
                 stop: field.stop.clone(),
             };
             let name = options.name.clone();
-            field.links.push(Link { name, orders, refreshes, tally });
-            tokio::spawn(run(options, Lanes { orders: order_lane, refreshes: refresh_lane }, outside));
+            field.links.push(Link { name, orders, refreshes, questions, frames, rejected, tally });
+            let lanes = Lanes { orders: order_lane, refreshes: refresh_lane, questions: question_lane };
+            tokio::spawn(run(options, lanes, outside));
         }
         field
     }
@@ -124,10 +156,12 @@ impl Field {
         let why = match self.by_action.get(&order.action) {
             None => DriveFault::NotAllowed,
             Some(_) if self.stop.is_cancelled() => DriveFault::NotSent,
-            Some(link) => match self.links[*link].orders.try_send(order) {
-                Ok(()) => return,
-                Err(_) => DriveFault::NotSent,
-            },
+            Some(link) => {
+                match self.links[*link].orders.try_send(Queued { order, at_us: clock::uptime_us() }) {
+                    Ok(()) => return,
+                    Err(_) => DriveFault::NotSent,
+                }
+            }
         };
         tracing::error!(order = id.0, ?why, "order refused");
         let inbox = self.inbox.clone();
@@ -149,10 +183,30 @@ impl Field {
         }
     }
 
+    /// Reads something for a person, through the link's own task and between two polls.
+    ///
+    /// # Errors
+    /// See [`AskFault`]; `Writes` for anything but a read: orders have a lane of their own.
+    pub async fn ask(&self, link: &str, unit: u8, request: Request) -> Result<Reply, AskFault> {
+        if matches!(request, Request::Write(_)) {
+            return Err(AskFault::Writes);
+        }
+        let link = self.links.iter().find(|known| known.name == link).ok_or(AskFault::NoSuchLink)?;
+        let (answer, heard) = oneshot::channel();
+        link.questions.try_send(Question { unit, request, answer }).map_err(|_| AskFault::Busy)?;
+        heard.await.unwrap_or(Err(ReadFault::Disconnected)).map_err(AskFault::Failed)
+    }
+
+    /// The raw frames of a link, always kept; `None` if there is no such link.
+    #[must_use]
+    pub fn frames(&self, link: &str) -> Option<FrameLog> {
+        self.links.iter().find(|known| known.name == link).map(|link| link.frames.clone())
+    }
+
     /// How every link stands, in the order they were given.
     #[must_use]
     pub fn stats(&self) -> Vec<LinkStats> {
-        self.links.iter().map(|link| link.tally.snapshot(&link.name)).collect()
+        self.links.iter().map(|link| link.tally.snapshot(&link.name, &link.rejected)).collect()
     }
 
     /// Counts every poll of any link that came to an end, well or not: it stands still only if polling does.
@@ -167,6 +221,8 @@ impl Field {
 struct Outside {
     inbox: Inbox,
     tally: Arc<Tally>,
+    frames: FrameLog,
+    rejected: Arc<Rejected>,
     polled: Arc<AtomicU64>,
     stop: CancellationToken,
 }

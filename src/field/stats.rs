@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::field::frame::REJECTS;
+use crate::field::transaction::Rejected;
 use crate::safety::reading::ReadFault;
 use crate::units::{Millis, Uptime};
 
@@ -22,8 +24,10 @@ pub struct LinkStats {
     pub errors: [u64; REASONS.len()],
     /// Requests without a complete reply in time.
     pub timeouts: u64,
-    /// Replies that were refused: of another transaction, unit, function or length, or no frame at all.
-    pub rejects: u64,
+    /// Bytes that came and were not believed, by reason ([`REJECTS`](crate::field::frame::REJECTS)).
+    pub rejects: [u64; REJECTS.len()],
+    /// Polls that were tried again after a damaged reply.
+    pub retries: u64,
     /// Polls that could not begin before their period was over.
     pub late_cycles: u64,
     /// Connections made.
@@ -32,6 +36,8 @@ pub struct LinkStats {
     pub orders: u64,
     /// The longest an order took, from the lane to its answer.
     pub order_ms_max: u64,
+    /// The longest an order waited, from the safety loop to its first frame, in microseconds.
+    pub order_frame_us_max: u64,
     /// Times the link's task panicked and was restarted.
     pub restarts: u64,
     /// Half of the replies took at most this long; `None` before the first.
@@ -68,11 +74,12 @@ pub(super) struct Tally {
     pub(super) requests: AtomicU64,
     errors: [AtomicU64; REASONS.len()],
     timeouts: AtomicU64,
-    rejects: AtomicU64,
+    pub(super) retries: AtomicU64,
     pub(super) late_cycles: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) orders: AtomicU64,
     pub(super) order_ms_max: AtomicU64,
+    pub(super) order_frame_us_max: AtomicU64,
     pub(super) restarts: AtomicU64,
     rtt: [AtomicU64; RTT_MS.len()],
     last_ok_ms: AtomicU64,
@@ -104,12 +111,11 @@ impl Tally {
                 self.last_ok_ms.store(now.0, Relaxed);
             }
             Some(ReadFault::Timeout) => _ = self.timeouts.fetch_add(1, Relaxed),
-            Some(ReadFault::Mismatch | ReadFault::Malformed) => _ = self.rejects.fetch_add(1, Relaxed),
             Some(_) => {}
         }
     }
 
-    pub(super) fn snapshot(&self, name: &str) -> LinkStats {
+    pub(super) fn snapshot(&self, name: &str, rejected: &Rejected) -> LinkStats {
         let last_ok = self.last_ok_ms.load(Relaxed);
         LinkStats {
             name: name.to_owned(),
@@ -119,11 +125,13 @@ impl Tally {
             requests: self.requests.load(Relaxed),
             errors: std::array::from_fn(|reason| self.errors[reason].load(Relaxed)),
             timeouts: self.timeouts.load(Relaxed),
-            rejects: self.rejects.load(Relaxed),
+            rejects: rejected.counts(),
+            retries: self.retries.load(Relaxed),
             late_cycles: self.late_cycles.load(Relaxed),
             connects: self.connects.load(Relaxed),
             orders: self.orders.load(Relaxed),
             order_ms_max: self.order_ms_max.load(Relaxed),
+            order_frame_us_max: self.order_frame_us_max.load(Relaxed),
             restarts: self.restarts.load(Relaxed),
             rtt_p50: self.rtt_at_most(50),
             rtt_p99: self.rtt_at_most(99),

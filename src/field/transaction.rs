@@ -44,6 +44,8 @@ pub struct Line {
     frames: FrameLog,
     rejected: Arc<Rejected>,
     measured: Measured,
+    sent_us: u64,
+    wrote_us: u64,
 }
 
 #[derive(Debug)]
@@ -119,6 +121,8 @@ impl Line {
             frames: FrameLog::default(),
             rejected: Arc::default(),
             measured: Measured::default(),
+            sent_us: 0,
+            wrote_us: 0,
         }
     }
 
@@ -155,6 +159,25 @@ impl Line {
     #[must_use]
     pub const fn measured(&self) -> Measured {
         self.measured
+    }
+
+    /// When the last write of an order had left, in microseconds of uptime.
+    #[must_use]
+    pub const fn wrote_us(&self) -> u64 {
+        self.wrote_us
+    }
+
+    /// Whether a late reply of this station could be taken for the reply to this: such a request would have to
+    /// wait, another one need not.
+    #[must_use]
+    pub fn is_ambiguous(&self, station: Station, request: &Request) -> bool {
+        self.endpoint.line().is_some() && self.bus.is_ambiguous(station.replies_as, request)
+    }
+
+    /// Whether the bytes themselves take their time: then a transaction's deadline is for the device alone.
+    #[must_use]
+    pub const fn is_serial(&self) -> bool {
+        self.endpoint.line().is_some()
     }
 
     /// Whether there is a connection, as far as is known.
@@ -308,6 +331,11 @@ impl Line {
             None => self.over_tcp(&mut connection, station, request, within).await,
             Some(line) => self.over_rtu(&mut connection, line, station, request, within).await,
         };
+        if matches!(request, Request::Write(_))
+            && outcome.as_ref().map_or_else(|broken| broken.sent, |_| true)
+        {
+            self.wrote_us = self.sent_us;
+        }
         let fault = outcome.as_ref().err().map(|broken| broken.fault);
         self.put_back(connection, fault);
         outcome

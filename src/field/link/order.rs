@@ -10,8 +10,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::worker::{Worker, left};
+use super::worker::{Queued, Worker, left};
 use crate::clock;
+use crate::field::frame::Station;
 use crate::field::profile::{ActionSpec, StateSpec};
 use crate::safety::fact::{DriveFault, Input, Order};
 use crate::units::{Millis, Uptime};
@@ -22,7 +23,7 @@ const IDLE_TRUSTED_MAX: Millis = Millis(1500);
 
 impl Worker<'_> {
     /// Carries an order out, and says what became of it.
-    pub(super) async fn execute(&mut self, order: Order) -> Input {
+    pub(super) async fn execute(&mut self, Queued { order, at_us }: Queued) -> Input {
         let begun = clock::uptime();
         let result = self.drive(&order).await;
         self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
@@ -30,6 +31,8 @@ impl Worker<'_> {
         let took = at.since(begun).0;
         self.outside.tally.orders.fetch_add(1, Relaxed);
         self.outside.tally.order_ms_max.fetch_max(took, Relaxed);
+        let to_frame_us = self.line.wrote_us().saturating_sub(at_us);
+        self.outside.tally.order_frame_us_max.fetch_max(to_frame_us, Relaxed);
         let link = &self.options.name;
         match result {
             Ok(()) => tracing::info!(link, order = order.id.0, took_ms = took, "order confirmed"),
@@ -44,12 +47,17 @@ impl Worker<'_> {
         let (unit, action) = *self.allowed.get(&order.action).ok_or(DriveFault::NotAllowed)?;
         let device = &self.options.devices[unit];
         let action = &device.profile.actions[action];
-        let result = self.write_once(device.unit, action, order.answer_by).await;
+        let result = self.write_once(self.units[unit].station, action, order.answer_by).await;
         self.hasten(device.device);
         result
     }
 
-    async fn write_once(&mut self, unit: u8, action: &ActionSpec, until: Uptime) -> Result<(), DriveFault> {
+    async fn write_once(
+        &mut self,
+        unit: Station,
+        action: &ActionSpec,
+        until: Uptime,
+    ) -> Result<(), DriveFault> {
         let now = clock::uptime();
         if action.state.is_none() && IDLE_TRUSTED_MAX < self.line.idle(now) {
             self.line.drop_connection();
@@ -80,12 +88,12 @@ impl Worker<'_> {
         if words.first() == Some(&expected) { Ok(()) } else { Err(DriveFault::WrongEcho) }
     }
 
-    async fn read_state(&mut self, unit: u8, state: &StateSpec, until: Uptime) -> Option<Vec<u16>> {
+    async fn read_state(&mut self, unit: Station, state: &StateSpec, until: Uptime) -> Option<Vec<u16>> {
         let now = clock::uptime();
         let within = left(until, now, self.options.timeout)?;
         let connect_within = left(until, now, self.options.connect_timeout)?;
         let place = (state.table, state.address, state.count);
-        let result = self.line.read_again(unit.into(), place, within, connect_within).await;
+        let result = self.line.read_again(unit, place, within, connect_within).await;
         let ended = clock::uptime();
         self.outside.tally.ended(result.as_ref().err().copied(), ended.since(now), ended);
         result.ok()

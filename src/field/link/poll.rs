@@ -1,15 +1,27 @@
 //! One poll: what is asked, what is heard, and the batch of inputs that comes of it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::unit::Job;
 use super::worker::Worker;
 use crate::clock;
 use crate::field::decode;
 use crate::field::options::DeviceOptions;
+use crate::field::pdu::{Reply, Request};
+use crate::field::plan::Block;
+use crate::field::profile::Table;
 use crate::safety::fact::Input;
 use crate::safety::reading::ReadFault;
 use crate::units::{Uptime, Value};
+
+/// Exceptions by which a device says that it is at work on it, or busy with something else.
+const ACKNOWLEDGED: u8 = 5;
+const BUSY: u8 = 6;
+
+/// How often a damaged reply is asked for again within one poll.
+const RETRIES_MAX: u32 = 2;
 
 /// What became of the points of one poll, in the order of the job's points.
 struct Poll {
@@ -34,6 +46,32 @@ enum Heard {
     Silence(ReadFault),
     /// Not asked: there is no connection.
     Down(ReadFault),
+}
+
+/// Where a block lies.
+type Place = (Table, u16, u16);
+
+/// Replies that came before their block's turn.
+type Ahead = BTreeMap<Place, Result<Vec<u16>, ReadFault>>;
+
+fn place(block: &Block) -> Place {
+    (block.table, block.address, block.count)
+}
+
+fn request(block: &Block) -> Request {
+    Request::Read { table: block.table, address: block.address, count: block.count }
+}
+
+fn heard(result: Result<Vec<u16>, ReadFault>) -> Heard {
+    match result {
+        Ok(words) => Heard::Words(words),
+        // An illegal address or value teaches which registers there are; no other exception does.
+        Err(ReadFault::Exception(code @ (2 | 3))) => Heard::Refused(code),
+        // The gateway answers for a unit that does not.
+        Err(fault @ ReadFault::Exception(10 | 11)) => Heard::Silence(fault),
+        Err(ReadFault::Exception(code)) => Heard::Failed(code),
+        Err(fault) => Heard::Silence(fault),
+    }
 }
 
 impl Poll {
@@ -66,17 +104,30 @@ impl Poll {
 }
 
 impl Worker<'_> {
+    /// A poll that is due.
     pub(super) async fn poll(&mut self, at: usize, now: Uptime) {
         let missed = self.jobs[at].advance(now);
         if 0 < missed {
             self.outside.tally.late_cycles.fetch_add(missed, Relaxed);
         }
-        let unit = self.jobs[at].unit;
-        self.jobs[at].relearn(&self.options.devices[unit], now);
-        let poll = match self.resting(unit, now) {
+        let poll = match self.resting(self.jobs[at].unit, now) {
             Some(fault) => Poll::unread(now, self.jobs[at].points.len(), fault),
             None => self.ask(at, now).await,
         };
+        self.deliver(at, poll).await;
+    }
+
+    /// Tries a dead unit.
+    pub(super) async fn probe(&mut self, at: usize, now: Uptime) {
+        let poll = if self.line.is_connected() || self.reconnect.is_due(now) {
+            self.ask(at, now).await
+        } else {
+            Poll::unread(now, self.jobs[at].points.len(), ReadFault::Disconnected)
+        };
+        self.deliver(at, poll).await;
+    }
+
+    async fn deliver(&mut self, at: usize, poll: Poll) {
         let batch = self.inputs(&self.jobs[at], poll);
         self.outbox.push_back(batch);
         self.flush().await;
@@ -89,16 +140,18 @@ impl Worker<'_> {
         if !self.line.is_connected() && !self.reconnect.is_due(now) {
             return Some(ReadFault::Disconnected);
         }
-        let others_answer = self.units.iter().any(|unit| !unit.is_dead());
-        let unit = &self.units[unit];
-        let rest = if now < self.dead_rest_until { unit.fault() } else { None };
-        if others_answer { unit.resting(now).or(rest) } else { None }
+        if self.others_answer() { self.units[unit].fault() } else { None }
     }
 
     /// Asks block by block. A unit that fails to answer one is not asked for the others of this poll.
     async fn ask(&mut self, at: usize, begun: Uptime) -> Poll {
         let unit = self.jobs[at].unit;
         let device = self.device(unit);
+        self.jobs[at].relearn(device, begun);
+        if self.line.unsettled_until_us(self.units[unit].station).is_none() {
+            self.jobs[at].uncut();
+        }
+        let mut ahead = self.ask_ahead(at).await;
         let mut poll = Poll::unread(begun, self.jobs[at].points.len(), ReadFault::Disconnected);
         let mut asked = None;
         let mut answered = false;
@@ -110,7 +163,15 @@ impl Worker<'_> {
                 continue;
             }
             self.serve_orders().await;
-            let heard = self.hear(at, block, &mut asked).await;
+            if self.is_ambiguous(at, block) {
+                // A late reply could be taken for this one's: asked for otherwise, it cannot.
+                if !self.jobs[at].recut(block, device) {
+                    poll.lose(&self.jobs[at], block, clock::uptime(), ReadFault::Timeout);
+                    block += 1;
+                }
+                continue;
+            }
+            let heard = self.hear(at, block, &mut asked, &mut ahead).await;
             let taken = clock::uptime();
             answered |= matches!(heard, Heard::Words(_) | Heard::Refused(_) | Heard::Failed(_));
             match heard {
@@ -124,7 +185,12 @@ impl Worker<'_> {
                     self.jobs[at].asks[block].refuse(code, taken);
                     poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code));
                 }
-                Heard::Failed(code) => poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code)),
+                Heard::Failed(code) => {
+                    if matches!(code, ACKNOWLEDGED | BUSY) {
+                        self.jobs[at].retry_soon(taken);
+                    }
+                    poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code));
+                }
                 Heard::Silence(fault) | Heard::Down(fault) => {
                     for unread in block..self.jobs[at].asks.len() {
                         poll.lose(&self.jobs[at], unread, taken, fault);
@@ -145,30 +211,98 @@ impl Worker<'_> {
         poll
     }
 
+    /// Whether a late reply of this unit could be taken for that to this block.
+    fn is_ambiguous(&self, at: usize, block: usize) -> bool {
+        let job = &self.jobs[at];
+        self.line.is_ambiguous(self.units[job.unit].station, &request(&job.asks[block].block))
+    }
+
+    /// Where requests may overtake replies: all blocks at once. The first error ends it; what was not
+    /// answered is asked for one by one.
+    async fn ask_ahead(&mut self, at: usize) -> Ahead {
+        let job = &self.jobs[at];
+        if self.options.pipeline <= 1 || job.asks.len() <= 1 || !self.line.is_connected() {
+            return Ahead::new();
+        }
+        let now = clock::uptime();
+        let asks: Vec<Block> =
+            job.asks.iter().filter(|ask| ask.resting(now).is_none()).map(|ask| ask.block.clone()).collect();
+        let requests: Vec<Request> = asks.iter().map(request).collect();
+        let unit = &self.units[job.unit];
+        let within = unit.latency.deadline(self.options.timeout);
+        let heard = self.line.ask_all(unit.station, &requests, self.options.pipeline, within).await;
+        let ended = clock::uptime();
+        for outcome in &heard {
+            self.outside.tally.ended(outcome.as_ref().err().copied(), ended.since(now), ended);
+        }
+        let answered = |(block, outcome): (Block, Result<Reply, ReadFault>)| match outcome {
+            Ok(Reply::Words(words)) => Some((place(&block), Ok(words))),
+            Err(fault @ ReadFault::Exception(_)) => Some((place(&block), Err(fault))),
+            Ok(_) | Err(_) => None,
+        };
+        asks.into_iter().zip(heard).filter_map(answered).collect()
+    }
+
     /// One request and what came of it. Notes when the first of a poll was sent.
-    async fn hear(&mut self, at: usize, block: usize, asked: &mut Option<Uptime>) -> Heard {
+    async fn hear(
+        &mut self,
+        at: usize,
+        block: usize,
+        asked: &mut Option<Uptime>,
+        ahead: &mut Ahead,
+    ) -> Heard {
+        let wanted = place(&self.jobs[at].asks[block].block);
+        if let Some(result) = ahead.remove(&wanted) {
+            asked.get_or_insert(clock::uptime());
+            return heard(result);
+        }
         if let Err(fault) = self.connected().await {
             return Heard::Down(fault);
         }
+        let unit = self.jobs[at].unit;
+        self.pause(unit).await;
+        asked.get_or_insert(clock::uptime());
+        let mut damaged = 0;
+        loop {
+            let result = self.read_block(unit, wanted).await;
+            // A damaged reply says that the unit is there: on a noisy line it is asked again at once.
+            if result == Err(ReadFault::Malformed) && self.line.is_serial() && damaged < RETRIES_MAX {
+                damaged += 1;
+                self.outside.tally.retries.fetch_add(1, Relaxed);
+                self.serve_orders().await;
+                continue;
+            }
+            return heard(result);
+        }
+    }
+
+    async fn read_block(&mut self, unit: usize, wanted: Place) -> Result<Vec<u16>, ReadFault> {
+        let (station, within) =
+            (self.units[unit].station, self.units[unit].latency.deadline(self.options.timeout));
         let begun = clock::uptime();
-        asked.get_or_insert(begun);
-        let job = &self.jobs[at];
-        let block = &job.asks[block].block;
-        let place = (block.table, block.address, block.count);
-        let (timeout, connect_timeout) = (self.options.timeout, self.options.connect_timeout);
-        let result =
-            self.line.read_again(self.device(job.unit).unit.into(), place, timeout, connect_timeout).await;
+        let result = self.line.read_again(station, wanted, within, self.options.connect_timeout).await;
         let now = clock::uptime();
         self.outside.tally.ended(result.as_ref().err().copied(), now.since(begun), now);
         self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
+        let measured = self.line.measured();
+        let latency = &mut self.units[unit].latency;
         match result {
-            Ok(words) => Heard::Words(words),
-            // An illegal address or value teaches which registers there are; no other exception does.
-            Err(ReadFault::Exception(code @ (2 | 3))) => Heard::Refused(code),
-            // The gateway answers for a unit that does not.
-            Err(fault @ ReadFault::Exception(10 | 11)) => Heard::Silence(fault),
-            Err(ReadFault::Exception(code)) => Heard::Failed(code),
-            Err(fault) => Heard::Silence(fault),
+            Ok(_) if self.line.is_serial() => latency.heard(measured.turnaround_us),
+            Ok(_) => latency.heard(measured.whole_us),
+            Err(ReadFault::Timeout) => latency.silent(),
+            Err(_) => {}
+        }
+        let rest = self.device(unit).profile.limits.pause;
+        self.units[unit].rest_until_us = clock::uptime_us() + rest.0 * 1000;
+        result
+    }
+
+    /// Some devices need a rest between two requests.
+    async fn pause(&mut self, unit: usize) {
+        let wait_us = self.units[unit].rest_until_us.saturating_sub(clock::uptime_us());
+        if 0 < wait_us {
+            tokio::time::sleep(Duration::from_micros(wait_us)).await;
+            self.serve_orders().await;
         }
     }
 

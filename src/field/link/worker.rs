@@ -1,39 +1,69 @@
 //! The work of one link: who is asked next, and what becomes of the answer.
 //!
 //! ```text
-//! orders ─► before every frame         due polls ─► the earliest deadline first
+//! orders ─► before every frame
+//! polls of living units ─► the earliest deadline first
+//! questions of people, tries of dead units ─► where they delay no poll
 //! ```
 //!
 //! Between two frames the order lane is looked at first. A due poll ends in one batch of inputs, whatever
 //! happened: points that could not be read carry the reason, also those that were not asked for because their
-//! unit is dead or the link down. Dead units are left alone for longer each time, and together may use one
-//! part in twenty of the line, as long as another unit answers; alone on a link, a unit is simply polled.
+//! unit is dead or the link down. Dead units are left alone for longer each time, are tried in the pauses of
+//! the others, and together may use one part in twenty of the line, as long as another unit answers; alone on
+//! a link, a unit is simply polled.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Outside;
 use super::backoff::{Jitter, Reconnect};
 use super::unit::{Job, Turn, Unit};
 use crate::clock;
 use crate::field::options::{DeviceOptions, LinkOptions};
+use crate::field::pdu::{Reply, Request};
 use crate::field::transaction::Line;
 use crate::safety::fact::{Input, Order};
 use crate::safety::reading::ReadFault;
 use crate::safety::site::{ActionId, DeviceId};
 use crate::units::{Millis, Uptime};
 
+/// How often a link with dead units looks for a pause to try one.
+const PROBE_LOOK: Duration = Duration::from_millis(20);
+
+/// What a try may take beyond its deadline: the bytes themselves, and the machine.
+const PROBE_MARGIN: Millis = Millis(20);
+
 /// After a fruitless try of a dead unit, dead units rest this many times as long as it took: 5 % of the line.
 const DEAD_SHARE: u64 = 19;
+
+/// A dead unit that found no pause for this long is tried all the same.
+const STARVED: Millis = Millis(1000);
 
 /// Where a link hears what to do at once. Outlives the worker: a restart loses no order.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) orders: mpsc::Receiver<Queued>,
     pub(super) refreshes: mpsc::Receiver<DeviceId>,
+    pub(super) questions: mpsc::Receiver<Question>,
+}
+
+/// An order, and when the safety loop gave it, in microseconds of uptime.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) order: Order,
+    pub(super) at_us: u64,
+}
+
+/// A read for a person, between two polls.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) unit: u8,
+    pub(super) request: Request,
+    pub(super) answer: oneshot::Sender<Result<Reply, ReadFault>>,
 }
 
 /// One life of a link's task.
@@ -71,10 +101,12 @@ impl<'a> Worker<'a> {
         Self {
             options,
             lanes,
+            line: Line::new(&options.endpoint)
+                .with_ceiling(options.timeout)
+                .with_records(outside.frames.clone(), Arc::clone(&outside.rejected)),
             outside,
-            line: Line::new(&options.endpoint),
             allowed,
-            units: options.devices.iter().map(|_| Unit::new()).collect(),
+            units: options.devices.iter().map(Unit::new).collect(),
             jobs: Job::all(&options.devices, now),
             reconnect: Reconnect::default(),
             jitter: Jitter::new(&options.name, now),
@@ -91,13 +123,15 @@ impl<'a> Worker<'a> {
                 self.hasten(device);
             }
             let now = clock::uptime();
-            let due = (0..self.jobs.len()).filter(|at| self.jobs[*at].due <= now);
-            if let Some(job) = due.min_by_key(|at| self.jobs[*at].due.plus(self.jobs[*at].period)) {
+            if let Some(job) = self.due(now) {
                 self.poll(job, now).await;
                 continue;
             }
-            let next = self.jobs.iter().map(|job| job.due).min();
-            let wait = next.map_or(Duration::from_secs(3600), |due| Duration::from_millis(due.since(now).0));
+            if let Some(job) = self.probe_due(now) {
+                self.probe(job, now).await;
+                continue;
+            }
+            let wait = self.wait(now);
             tokio::select! {
                 biased;
                 order = self.lanes.orders.recv() => {
@@ -105,9 +139,56 @@ impl<'a> Worker<'a> {
                     self.carry_out(order).await;
                 }
                 Some(device) = self.lanes.refreshes.recv() => self.hasten(device),
+                Some(question) = self.lanes.questions.recv() => self.answer(question).await,
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// The poll to do now: the earliest deadline first, of equals the one with the shortest period.
+    fn due(&self, now: Uptime) -> Option<usize> {
+        let due = (0..self.jobs.len()).filter(|at| self.jobs[*at].next() <= now);
+        due.min_by_key(|at| (self.jobs[*at].next().plus(self.jobs[*at].period), self.jobs[*at].period))
+    }
+
+    fn wait(&self, now: Uptime) -> Duration {
+        let next = self.jobs.iter().map(Job::next).min();
+        let wait = next.map_or(Duration::from_secs(3600), |due| Duration::from_millis(due.since(now).0));
+        if self.others_answer() && self.units.iter().any(Unit::is_dead) { wait.min(PROBE_LOOK) } else { wait }
+    }
+
+    /// Whether a unit of this link answers. Without any, none is spared for another's sake.
+    pub(super) fn others_answer(&self) -> bool {
+        self.units.iter().any(|unit| !unit.is_dead())
+    }
+
+    /// A job of a dead unit that may be tried now: its rest is over, the dead have line time left, and the try
+    /// ends before a living unit is due.
+    fn probe_due(&self, now: Uptime) -> Option<usize> {
+        if !self.others_answer() || now < self.dead_rest_until {
+            return None;
+        }
+        let living = self.jobs.iter().filter(|job| !self.units[job.unit].is_dead());
+        let pause = living.map(|job| job.next().since(now)).min().unwrap_or(Millis::ZERO);
+        let starved = STARVED < now.since(self.dead_rest_until);
+        let fits = |job: &Job| {
+            let unit = &self.units[job.unit];
+            let wanted = unit.latency.deadline(self.options.timeout).plus(PROBE_MARGIN);
+            unit.may_be_tried(now) && (starved || wanted <= pause)
+        };
+        let candidates = (0..self.jobs.len()).filter(|at| fits(&self.jobs[*at]));
+        candidates.min_by_key(|at| self.units[self.jobs[*at].unit].tried())
+    }
+
+    async fn answer(&mut self, question: Question) {
+        let Question { unit, request, answer } = question;
+        let result = match self.connected().await {
+            Ok(()) => self.line.ask(unit, &request, self.options.timeout).await,
+            Err(fault) => Err(fault),
+        };
+        self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
+        // Whoever asked may have gone.
+        _ = answer.send(result);
     }
 
     pub(super) fn device(&self, unit: usize) -> &'a DeviceOptions {
@@ -123,7 +204,7 @@ impl<'a> Worker<'a> {
         self.units[unit].wake();
         self.dead_rest_until = Uptime::default();
         for job in self.jobs.iter_mut().filter(|job| job.unit == unit) {
-            job.due = job.due.min(now);
+            job.hasten(now);
         }
     }
 
@@ -216,7 +297,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    async fn carry_out(&mut self, order: Order) {
+    async fn carry_out(&mut self, order: Queued) {
         let answer = self.execute(order).await;
         self.outbox.push_back(vec![answer]);
         self.flush().await;

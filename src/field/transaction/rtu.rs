@@ -69,6 +69,11 @@ impl Bus {
         of_unit.map(|late| late.until_us).filter(|until| now_us < *until).max()
     }
 
+    pub(super) fn is_ambiguous(&self, unit: u8, request: &Request) -> bool {
+        !self.late.is_empty()
+            && self.resembling_until_us(&Expected::of(unit, request), clock::uptime_us()).is_some()
+    }
+
     fn resembling_until_us(&self, expected: &Expected, now_us: u64) -> Option<u64> {
         let alike = self.late.iter().filter(|late| late.expected.resembles(expected));
         alike.map(|late| late.until_us).filter(|until| now_us < *until).max()
@@ -129,6 +134,7 @@ impl Line {
         let mut sent = false;
         let gone = |_| ReadFault::Disconnected;
         let left = connection.send(&mut sent).await.map_err(gone);
+        self.sent_us = clock::uptime_us();
         left.map_err(|fault| Broken { fault, sent })?;
         let sent_us = begun + on_line_us;
         connection.busy_us = connection.busy_us.max(sent_us);

@@ -33,6 +33,7 @@ impl Line {
         let exchange = async {
             connection.send(&mut sent).await.map_err(|_| ReadFault::Disconnected)?;
             let sent_us = clock::uptime_us();
+            self.sent_us = sent_us;
             loop {
                 while let Some(verdict) = self.next_frame(connection, id, station, request)? {
                     match verdict {

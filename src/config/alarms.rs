@@ -214,6 +214,21 @@ fn of_system(fault: SystemFault, name: &str) -> Alarm {
             "For that time nothing was judged; all data is read afresh before anything is cut.",
             "Check the gateway for overload, suspend or a failing disk.",
         ),
+        SystemFault::LineNoise => (
+            "A serial line damages many frames",
+            "Readings of its devices are late or missing; damaged ones are never used.",
+            "The log names the link. Check its wiring, termination, bias, grounding and baud rate.",
+        ),
+        SystemFault::BusContention => (
+            "Somebody else sends on a serial line",
+            "Two masters garble each other: readings are lost, and an order may be.",
+            "The log names the link. Find and remove the second master, or give it a line of its own.",
+        ),
+        SystemFault::GatewayIds => (
+            "A Modbus gateway answers with transaction ids that were not asked for",
+            "Its replies cannot be told apart, so none is believed: its devices are not watched.",
+            "The log names the link. Update or replace the gateway, or read its devices over RTU over TCP.",
+        ),
     };
     Alarm {
         name: name.to_owned(),

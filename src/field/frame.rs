@@ -25,11 +25,13 @@ pub enum Reject {
     Echo,
     /// Bytes that belong to nothing.
     Noise,
+    /// Whole frames that nobody here asked for: another master is at work.
+    Stranger,
 }
 
 /// How [`Reject`] is called in figures, in its order.
-pub const REJECTS: [&str; 8] =
-    ["transaction", "late", "unit", "content", "header", "checksum", "echo", "noise"];
+pub const REJECTS: [&str; 9] =
+    ["transaction", "late", "unit", "content", "header", "checksum", "echo", "noise", "stranger"];
 
 /// Where a request goes, and which unit answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,12 +6,15 @@
 //! After `stop` no write begins; orders that were waiting are not answered any more.
 
 mod backoff;
+mod health;
 mod latency;
 mod order;
 mod poll;
 mod unit;
 mod worker;
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
@@ -29,6 +32,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::health::Reports;
 use self::worker::{Lanes, Question, Queued, Worker};
 use crate::clock;
 use crate::exchange::Inbox;
@@ -114,6 +118,7 @@ impl Field {
             runtime: Handle::current(),
             polled: Arc::clone(&polled),
         };
+        let reports = Reports::new(&field.inbox);
         for (at, options) in links.into_iter().enumerate() {
             for device in &options.devices {
                 let points = device.profile.points.len();
@@ -135,6 +140,7 @@ impl Field {
                 frames: frames.clone(),
                 rejected: Arc::clone(&rejected),
                 polled: Arc::clone(&polled),
+                reports: Arc::new(reports.clone()),
                 stop: field.stop.clone(),
             };
             let name = options.name.clone();
@@ -224,6 +230,7 @@ struct Outside {
     frames: FrameLog,
     rejected: Arc<Rejected>,
     polled: Arc<AtomicU64>,
+    reports: Arc<Reports>,
     stop: CancellationToken,
 }
 

@@ -170,6 +170,8 @@ pub struct Limits {
     pub single_reads: bool,
     /// The rest that the device needs between a reply and the next request.
     pub pause: Millis,
+    /// How long after it came back the device's values mean nothing: a device that starts shows zeros.
+    pub settle: Millis,
     /// Added to the unit of a request, it gives the unit that the reply carries. Zero for nearly all devices.
     pub reply_unit_offset: i16,
 }
@@ -184,6 +186,7 @@ impl Default for Limits {
             read_clears: Vec::new(),
             single_reads: false,
             pause: Millis::ZERO,
+            settle: Millis::ZERO,
             reply_unit_offset: 0,
         }
     }

@@ -78,6 +78,10 @@ pub(crate) enum Act {
     /// One byte at a time.
     Trickle(Vec<u8>),
     After(Duration, Vec<u8>),
+    /// One byte each time this has passed.
+    Every(Duration, Vec<u8>),
+    /// This, and then a reset.
+    Reset(Vec<u8>),
     /// This, and then zeros for ever.
     Endless(Vec<u8>),
     Silence,
@@ -150,6 +154,22 @@ async fn serve(mut stream: TcpStream, script: Script, log: Arc<Mutex<Vec<Asked>>
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 Ok(())
+            }
+            Act::Every(wait, bytes) => {
+                for byte in bytes {
+                    tokio::time::sleep(wait).await;
+                    if stream.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(())
+            }
+            Act::Reset(bytes) => {
+                stream.write_all(&bytes).await.ok();
+                // Closing with nothing lingering resets the connection.
+                let linger = Some(Duration::ZERO);
+                rustix::net::sockopt::set_socket_linger(&stream, linger).unwrap();
+                return;
             }
             Act::Endless(bytes) => {
                 stream.write_all(&bytes).await.ok();

@@ -46,6 +46,8 @@ pub struct Line {
     measured: Measured,
     sent_us: u64,
     wrote_us: u64,
+    /// The last gate: what may be written, and to whom (S22). Empty unless told.
+    permitted: Vec<(Station, Write)>,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,8 @@ struct Connection {
     busy_us: u64,
     /// On serial lines.
     silence: Option<Silence>,
+    /// The last reply that was believed, to know it when it comes again.
+    last: Vec<u8>,
 }
 
 /// How long the last good transaction took, in microseconds.
@@ -123,6 +127,7 @@ impl Line {
             measured: Measured::default(),
             sent_us: 0,
             wrote_us: 0,
+            permitted: Vec::new(),
         }
     }
 
@@ -140,6 +145,11 @@ impl Line {
     pub const fn with_ceiling(mut self, ceiling: Millis) -> Self {
         self.ceiling = ceiling;
         self
+    }
+
+    /// Lets these be written, and nothing else.
+    pub fn permit(&mut self, writes: Vec<(Station, Write)>) {
+        self.permitted = writes;
     }
 
     /// Keeps frames and counts of rejections in these, which outlive the line.
@@ -225,6 +235,7 @@ impl Line {
             first: None,
             busy_us: clock::uptime_us(),
             silence,
+            last: Vec::new(),
         });
         Ok(())
     }
@@ -291,7 +302,7 @@ impl Line {
     /// Writes once, and checks that the reply is the echo, byte for byte.
     ///
     /// # Errors
-    /// `NotSent` only where no byte has left. The exceptions 5 (accepted, still under way) and 11 (the unit
+    /// `NotAllowed` for what was not permitted. `NotSent` only where no byte has left. The exceptions 5 (accepted, still under way) and 11 (the unit
     /// behind the gateway did not answer) do not say that nothing happened: they count as `NoAnswer`.
     pub async fn write(
         &mut self,
@@ -299,10 +310,12 @@ impl Line {
         write: &Write,
         within: Millis,
     ) -> Result<(), DriveFault> {
-        if !self.match_ids {
+        let station = station.into();
+        let permitted = self.permitted.iter().any(|(whom, what)| *whom == station && what == write);
+        if !self.match_ids || !permitted {
             return Err(DriveFault::NotAllowed);
         }
-        let outcome = self.transact(station.into(), &Request::Write(write.clone()), within).await;
+        let outcome = self.transact(station, &Request::Write(write.clone()), within).await;
         outcome.map(|_| ()).map_err(|broken| match broken.fault {
             _ if !broken.sent => DriveFault::NotSent,
             ReadFault::Exception(5 | 11) | ReadFault::Timeout | ReadFault::Disconnected => {

@@ -275,11 +275,17 @@ pub enum SystemFault {
     Restarted,
     /// The loop was held up for longer than two ticks.
     Stall,
+    /// A serial line damages so many frames that readings will be lost.
+    LineNoise,
+    /// Somebody else sends on a serial line: two masters garble each other.
+    BusContention,
+    /// A gateway answers with transaction ids that were never asked for.
+    GatewayIds,
 }
 
 impl SystemFault {
     /// Every fault with its alarm's name.
-    pub const TABLE: [(Self, &'static str); 7] = [
+    pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Journal, "journal-failing"),
         (Self::Mqtt, "mqtt-down"),
         (Self::Influx, "influx-down"),
@@ -287,5 +293,8 @@ impl SystemFault {
         (Self::Overload, "facts-dropped"),
         (Self::Restarted, "task-restarted"),
         (Self::Stall, "loop-stalled"),
+        (Self::LineNoise, "line-noisy"),
+        (Self::BusContention, "second-master"),
+        (Self::GatewayIds, "gateway-breaks-ids"),
     ];
 }

@@ -162,6 +162,23 @@ fn length_by_content(function: u8, data: &[u8]) -> Option<usize> {
     Some(2 + at + 2)
 }
 
+/// Whether there is a whole frame in these bytes, a request or a reply, of whomever.
+#[must_use]
+pub fn holds_frame(bytes: &[u8]) -> bool {
+    let of_length = |rest: &[u8], length: usize| rest.get(..length).is_some_and(is_intact);
+    (0..bytes.len()).any(|start| {
+        let rest = &bytes[start..];
+        match rest {
+            [_, 1..=4, count, ..] => {
+                of_length(rest, READ_REQUEST_BYTES) || of_length(rest, READ_REPLY_BYTES + usize::from(*count))
+            }
+            [_, 5 | 6 | 15 | 16, ..] => of_length(rest, 8),
+            [_, function, ..] if *function & EXCEPTION != 0 => of_length(rest, EXCEPTION_BYTES),
+            _ => false,
+        }
+    })
+}
+
 /// Whether a frame's checksum is right.
 #[must_use]
 pub fn is_intact(frame: &[u8]) -> bool {

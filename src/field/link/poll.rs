@@ -131,6 +131,7 @@ impl Worker<'_> {
         let batch = self.inputs(&self.jobs[at], poll);
         self.outbox.push_back(batch);
         self.flush().await;
+        self.health.look(&self.options.name, &self.outside, clock::uptime());
         self.outside.tally.polls.fetch_add(1, Relaxed);
         self.outside.polled.fetch_add(1, Relaxed);
     }
@@ -316,6 +317,12 @@ impl Worker<'_> {
                 if let Ok(at) = job.points.binary_search(point) {
                     poll.slots[at].result = decode::in_service(rule, state, poll.slots[at].result);
                 }
+            }
+        }
+        let settling = clock::uptime() < self.units[job.unit].settle_until;
+        if settling {
+            for slot in poll.slots.iter_mut().filter(|slot| slot.result.is_ok()) {
+                slot.result = Err(ReadFault::NotInService);
             }
         }
         let sampled = |(slot, at): (&Slot, &usize)| {

@@ -36,6 +36,8 @@ pub(super) struct Unit {
     pub(super) latency: Latency,
     /// The device wants to be left alone until then, in microseconds.
     pub(super) rest_until_us: u64,
+    /// The device just came back: what it says means nothing until then.
+    pub(super) settle_until: Uptime,
     answered_once: bool,
     failures: u32,
     /// Why, while it is dead, and when it may be tried again.
@@ -59,6 +61,7 @@ impl Unit {
             station: Station::new(device.unit, device.profile.limits.reply_unit_offset),
             latency: Latency::default(),
             rest_until_us: 0,
+            settle_until: Uptime::default(),
             answered_once: false,
             failures: 0,
             dead: None,

@@ -21,10 +21,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Outside;
 use super::backoff::{Jitter, Reconnect};
+use super::health::Health;
 use super::unit::{Job, Turn, Unit};
 use crate::clock;
+use crate::field::frame::Station;
 use crate::field::options::{DeviceOptions, LinkOptions};
 use crate::field::pdu::{Reply, Request};
+use crate::field::profile::Write;
 use crate::field::transaction::Line;
 use crate::safety::fact::{Input, Order};
 use crate::safety::reading::ReadFault;
@@ -81,6 +84,7 @@ pub(super) struct Worker<'a> {
     /// Until then, no dead unit is tried.
     pub(super) dead_rest_until: Uptime,
     pub(super) outbox: VecDeque<Vec<Input>>,
+    pub(super) health: Health,
 }
 
 impl<'a> Worker<'a> {
@@ -89,6 +93,11 @@ impl<'a> Worker<'a> {
         // After a panic nothing is known of the units any more.
         outside.tally.units_dead.store(0, Relaxed);
         outside.tally.connected.store(false, Relaxed);
+        let mut line = Line::new(&options.endpoint)
+            .with_ceiling(options.timeout)
+            .with_records(outside.frames.clone(), Arc::clone(&outside.rejected));
+        line.permit(options.devices.iter().flat_map(permitted).collect());
+        let health = Health::from_now(&outside);
         let mut allowed = BTreeMap::new();
         for (unit, device) in options.devices.iter().enumerate() {
             for (id, name) in &device.actions {
@@ -101,9 +110,7 @@ impl<'a> Worker<'a> {
         Self {
             options,
             lanes,
-            line: Line::new(&options.endpoint)
-                .with_ceiling(options.timeout)
-                .with_records(outside.frames.clone(), Arc::clone(&outside.rejected)),
+            line,
             outside,
             allowed,
             units: options.devices.iter().map(Unit::new).collect(),
@@ -112,6 +119,7 @@ impl<'a> Worker<'a> {
             jitter: Jitter::new(&options.name, now),
             dead_rest_until: Uptime::default(),
             outbox: VecDeque::new(),
+            health,
         }
     }
 
@@ -254,6 +262,9 @@ impl<'a> Worker<'a> {
 
     pub(super) fn note_answer(&mut self, unit: usize) {
         let turn = self.units[unit].answered();
+        if turn != Turn::Same {
+            self.units[unit].settle_until = clock::uptime().plus(self.device(unit).profile.limits.settle);
+        }
         if turn == Turn::Revived {
             let device = self.device(unit);
             tracing::info!(
@@ -321,6 +332,15 @@ impl<'a> Worker<'a> {
             self.outbox.push_front(vec![answer]);
         }
     }
+}
+
+/// What the actions given to a device write: the last gate has a list of its own.
+fn permitted(device: &DeviceOptions) -> Vec<(Station, Write)> {
+    let station = Station::new(device.unit, device.profile.limits.reply_unit_offset);
+    let given = device.actions.iter().filter_map(|(_, name)| device.profile.action(name));
+    given
+        .flat_map(|action| action.writes().map(|write| (station, write.clone())).collect::<Vec<_>>())
+        .collect()
 }
 
 /// What is left of a transaction's deadline before this moment; `None` if nothing is.

@@ -215,9 +215,20 @@ impl Line {
         let late = self.bus.take_late(&mut connection.got, None);
         (0..late).for_each(|_| self.rejected.count(Reject::Late));
         if !connection.got.is_empty() {
-            self.rejected.count(Reject::Noise);
+            self.rejected.count(self.reject_of(connection));
         }
         connection.got.clear();
+    }
+
+    /// What bytes are that came unasked: the last reply once more, the traffic of another master, or noise.
+    fn reject_of(&self, connection: &Connection) -> Reject {
+        if connection.got == connection.last {
+            Reject::Late
+        } else if rtu::holds_frame(&connection.got) {
+            Reject::Stranger
+        } else {
+            Reject::Noise
+        }
     }
 
     /// Waits for the reply; gives its bytes, and when the first byte came.
@@ -242,9 +253,11 @@ impl Line {
                 Found::Reply(start, end) => {
                     self.frames.push(false, &connection.got);
                     if 0 < start {
-                        self.rejected.count(Reject::Noise);
+                        let foreign = rtu::holds_frame(&connection.got[..start]);
+                        self.rejected.count(if foreign { Reject::Stranger } else { Reject::Noise });
                     }
                     let frame = connection.got[start..end].to_vec();
+                    connection.last.clone_from(&frame);
                     connection.got.drain(..end);
                     return Ok((frame, first_us.unwrap_or(now)));
                 }
@@ -289,7 +302,7 @@ impl Line {
             // The reply came, but not whole: nothing is to be expected any more.
             self.bus.forget(expected);
         }
-        self.rejected.count(if damaged { Reject::Checksum } else { Reject::Noise });
+        self.rejected.count(if damaged { Reject::Checksum } else { self.reject_of(connection) });
         connection.got.clear();
         ReadFault::Malformed
     }

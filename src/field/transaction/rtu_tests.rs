@@ -163,6 +163,7 @@ async fn b25_an_echo_does_not_confirm_a_write() {
     let mut line = Line::new(&bus.endpoint());
     assert!(read(&mut line, 1, 0, 1).await.is_ok());
     let coil = Write::Coil { address: 3, on: true };
+    line.permit(vec![(1.into(), coil.clone()), (2.into(), coil.clone())]);
     assert_eq!(line.write(1, &coil, SHORT).await, Err(DriveFault::NoAnswer));
     assert_eq!(line.write(2, &coil, SHORT).await, Ok(()));
 }

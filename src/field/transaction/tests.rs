@@ -156,6 +156,7 @@ async fn only_the_exact_echo_confirms_a_write() {
         let server = Scripted::start(act).await;
         let mut line = Line::new(&Endpoint::tcp(server.address.clone()));
         line.connect(SOON).await.unwrap();
+        line.permit(vec![(1.into(), write.clone())]);
         assert_eq!(line.write(1, &write, SHORT).await, expected, "case {at}");
         assert_eq!(server.writes(), 1, "case {at}");
     }
@@ -165,6 +166,22 @@ async fn only_the_exact_echo_confirms_a_write() {
 async fn without_a_connection_nothing_is_sent() {
     let mut line = Line::new(&Endpoint::tcp(Scripted::nowhere().await));
     assert!(line.connect(SOON).await.is_err());
+    line.permit(vec![(1.into(), COIL)]);
     assert_eq!(line.write(1, &COIL, SHORT).await, Err(DriveFault::NotSent));
     assert_eq!(line.read(1, Table::Coil, 0, 1, SHORT).await, Err(ReadFault::Disconnected));
+}
+
+#[tokio::test]
+async fn c06_what_was_not_permitted_never_leaves() {
+    let server = Scripted::start(|asked| Act::Send(asked.good())).await;
+    let mut line = Line::new(&Endpoint::tcp(server.address.clone()));
+    line.connect(SOON).await.unwrap();
+    assert_eq!(line.write(1, &COIL, SHORT).await, Err(DriveFault::NotAllowed));
+    line.permit(vec![(1.into(), COIL)]);
+    let others = [Write::Coil { address: 3, on: false }, Write::Coil { address: 4, on: true }];
+    for other in &others {
+        assert_eq!(line.write(1, other, SHORT).await, Err(DriveFault::NotAllowed));
+    }
+    assert_eq!(line.write(2, &COIL, SHORT).await, Err(DriveFault::NotAllowed));
+    assert_eq!(server.writes(), 0);
 }

@@ -20,7 +20,7 @@ use crate::field::profile::{Forbidden, Limits, PointSpec, Table};
 pub use compare::{Comparison, compare};
 pub use cost::{Cost, default_turnaround_us, drifted, turnaround_us};
 pub use faults::{PlanFault, faults};
-pub use stagger::{Pace, stagger};
+pub use stagger::{PHASE_MAX, Pace, stagger};
 
 const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Input, Table::Holding];
 

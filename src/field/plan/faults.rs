@@ -91,8 +91,7 @@ fn fault(points: &[PointSpec], members: &[usize], limits: &Limits) -> Option<Pla
 
 fn in_the_way(table: Table, holes: &[Forbidden], limits: &Limits) -> Option<u16> {
     let ranges = limits.forbidden.iter().chain(&limits.read_clears).filter(|range| range.table == table);
-    let meets = |range: &Forbidden| {
-        holes.iter().any(|hole| hole.first <= range.last && range.first <= hole.last)
-    };
+    let meets =
+        |range: &Forbidden| holes.iter().any(|hole| hole.first <= range.last && range.first <= hole.last);
     ranges.copied().find(meets).map(|range| range.first)
 }

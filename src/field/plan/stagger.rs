@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn every_phase_is_short_of_its_period_and_of_a_long_start() {
-        let paces: Vec<Pace> = (0..200).map(|at| pace([250, 1000, 15_000, 600_000][at % 4], 3, at % 8 == 0)).collect();
+        let paces: Vec<Pace> =
+            (0..200).map(|at| pace([250, 1000, 15_000, 600_000][at % 4], 3, at % 8 == 0)).collect();
         let phases = stagger(&paces);
         for (pace, phase) in paces.iter().zip(&phases) {
             assert!(phase < &pace.period && phase <= &PHASE_MAX, "{pace:?} {phase:?}");

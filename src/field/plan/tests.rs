@@ -110,7 +110,11 @@ fn a_device_that_wants_single_reads_is_asked_point_by_point() {
 fn what_reading_clears_is_neither_filler_nor_read_with_others() {
     let limits = Limits { read_clears: vec![holding(5, 9)], ..Limits::default() };
     assert_eq!(planned(&[(4, 1), (10, 1)], &limits, COST), [(4, 1), (10, 1)], "not as filler");
-    assert_eq!(planned(&[(4, 1), (5, 1), (10, 1)], &limits, COST), [(4, 1), (5, 1), (10, 1)], "not with others");
+    assert_eq!(
+        planned(&[(4, 1), (5, 1), (10, 1)], &limits, COST),
+        [(4, 1), (5, 1), (10, 1)],
+        "not with others"
+    );
     assert_eq!(planned(&[(5, 2), (7, 1), (9, 1)], &limits, COST), [(5, 3), (9, 1)], "without fillers inside");
     assert_eq!(planned(&[(4, 2), (6, 1)], &limits, COST), [(4, 2), (6, 1)], "half inside stays alone");
 }
@@ -130,7 +134,8 @@ fn points_of_one_group_are_never_torn() {
 #[test]
 fn what_was_refused_is_learnt() {
     let points = points(&[(0, 1), (2, 1), (3, 1), (4, 1)]);
-    let learnt = |barriers: &[Barrier]| places(&blocks(&points, &all(&points), &Limits::default(), COST, barriers));
+    let learnt =
+        |barriers: &[Barrier]| places(&blocks(&points, &all(&points), &Limits::default(), COST, barriers));
     assert_eq!(learnt(&[]), [(0, 5)]);
     assert_eq!(learnt(&[Barrier::Filler(holding(1, 1))]), [(0, 1), (2, 3)]);
     assert_eq!(learnt(&[Barrier::Filler(Forbidden { table: Table::Input, first: 1, last: 1 })]), [(0, 5)]);
@@ -223,7 +228,9 @@ impl World {
         }
         let clears = self.limits.read_clears.iter();
         match clears.clone().position(|range| addresses(item).any(|at| inside(range, at))) {
-            Some(at) if addresses(item).all(|one| inside(&self.limits.read_clears[at], one)) => Kept::Clearing(at),
+            Some(at) if addresses(item).all(|one| inside(&self.limits.read_clears[at], one)) => {
+                Kept::Clearing(at)
+            }
             Some(_) => Kept::Alone,
             None => Kept::Open,
         }
@@ -242,7 +249,8 @@ impl World {
         {
             return None;
         }
-        let covered = |at: u32| items.iter().any(|it| self.kept(it) == kept && addresses(it).any(|one| one == at));
+        let covered =
+            |at: u32| items.iter().any(|it| self.kept(it) == kept && addresses(it).any(|one| one == at));
         let most = if kept == Kept::Open { self.limits.max_gap.map_or(u32::MAX, u32::from) } else { 0 };
         let mut hole = 0;
         for at in u32::from(block.address)..u32::from(block.address) + u32::from(block.count) {

@@ -3,7 +3,8 @@
 
 use crate::cli::check::columns::{Columns, Side, line_time, percent, span, worst};
 use crate::config::Loaded;
-use crate::field::budget::{LinkBudget, SequenceBudget};
+use crate::field::budget::{DEAD_PERCENT, JobBudget, LinkBudget, SequenceBudget};
+use crate::field::profile::REGISTERS_PER_READ_MAX;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::site::PointId;
 use crate::units::Millis;
@@ -34,38 +35,36 @@ pub(super) fn text(loaded: &Loaded, with_plan: bool) -> String {
 fn links(loaded: &Loaded) -> String {
     let mut columns = Columns::new(&[
         ("link", Side::Left),
-        ("leads to", Side::Left),
         ("units", Side::Right),
         ("requests", Side::Right),
         ("registers", Side::Right),
         ("filler", Side::Right),
-        ("one round", Side::Right),
-        ("line busy", Side::Right),
-        ("for dead units", Side::Right),
+        ("round", Side::Right),
+        ("busy", Side::Right),
         ("oldest value", Side::Right),
-        ("one unit dead", Side::Right),
+        ("if a unit dies", Side::Right),
+        ("leads to", Side::Left),
     ]);
     for link in &loaded.budget.links {
-        let sum = |of: fn(&crate::field::budget::JobBudget) -> u32| {
-            link.jobs.iter().map(of).sum::<u32>().to_string()
-        };
+        let sum = |of: fn(&JobBudget) -> u32| link.jobs.iter().map(of).sum::<u32>().to_string();
         columns.row(vec![
             link.name.clone(),
-            link.place.clone(),
             link.units.to_string(),
             link.requests().to_string(),
             sum(|job| job.useful),
             sum(|job| job.filler),
             span(link.cycle),
             percent(link.busy_permille),
-            format!("≤ {}", percent(link.dead_permille)),
             worst(link.oldest().alive),
             worst(link.oldest().one_dead),
+            link.place.clone(),
         ]);
     }
     format!(
-        "Worst case on paper, with the answering times that are usual before any is measured\n{}",
-        columns.render()
+        "Worst case on paper, with the answering times that are usual before any is measured\n{}  \
+         Units that do not answer take at most {} of a line on top.\n",
+        columns.render(),
+        percent(DEAD_PERCENT * 10)
     )
 }
 
@@ -78,14 +77,14 @@ fn sequences(loaded: &Loaded) -> String {
         ("sequence", Side::Left),
         ("mode", Side::Left),
         ("first alert", Side::Right),
-        ("one unit dead", Side::Right),
-        ("first breaker frame", Side::Right),
-        ("one unit dead", Side::Right),
+        ("if a unit dies", Side::Right),
+        ("breaker frame", Side::Right),
+        ("if a unit dies", Side::Right),
         ("slowest rule", Side::Left),
     ]);
     for (sequence, budget) in site.sequences.iter().zip(&loaded.budget.sequences) {
         let slowest = budget.slowest.map_or(String::new(), |(rule, link)| {
-            format!("{} (link {})", site[rule].name, loaded.budget.links[link].name)
+            format!("{} on {}", site[rule].name, loaded.budget.links[link].name)
         });
         columns.row(vec![
             sequence.name.clone(),
@@ -100,7 +99,7 @@ fn sequences(loaded: &Loaded) -> String {
     format!("From a change in the room, at the latest\n{}", columns.render())
 }
 
-pub(super) const fn mode(mode: Mode) -> &'static str {
+const fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Disabled => "disabled",
         Mode::Shadow => "shadow",
@@ -147,12 +146,12 @@ fn plan(link: &LinkBudget) -> String {
     }
     let told = link.comparison;
     format!(
-        "Link {}, {}: {} assumed for a device to answer, holes up to {} registers are read across\n{}  \
+        "Link {}, {}: {} assumed for a device to answer, {}\n{}  \
          One round: {} as planned, {} without holes, {} with holes up to 50, {} point by point\n",
         link.name,
         link.place,
         line_time(link.turnaround_us),
-        link.break_even_registers,
+        holes(link.break_even_registers),
         columns.render(),
         line_time(told.planned_us),
         line_time(told.gap_0_us),
@@ -161,9 +160,17 @@ fn plan(link: &LinkBudget) -> String {
     )
 }
 
+/// What is worth reading across, where the device allows it.
+fn holes(break_even: u32) -> String {
+    if u32::from(REGISTERS_PER_READ_MAX) <= break_even {
+        return "any hole is worth reading across".to_owned();
+    }
+    format!("holes up to {break_even} registers are worth reading across")
+}
+
 fn parts(name: &str, sequence: &SequenceBudget) -> String {
     let mut columns =
-        Columns::new(&[("to the first breaker frame", Side::Left), ("one unit dead", Side::Right)]);
+        Columns::new(&[("to the first breaker frame", Side::Left), ("if a unit dies", Side::Right)]);
     for part in &sequence.parts {
         columns.row(vec![part.what.to_owned(), worst(part.lasts)]);
     }
@@ -177,7 +184,7 @@ fn ages(loaded: &Loaded) -> String {
         ("point", Side::Left),
         ("read every", Side::Right),
         ("age up to", Side::Right),
-        ("one unit dead", Side::Right),
+        ("if a unit dies", Side::Right),
         ("stale after", Side::Right),
     ]);
     for (at, point) in site.points.iter().enumerate() {

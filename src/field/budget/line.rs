@@ -115,9 +115,9 @@ fn fillers(device: &DeviceOptions, block: &Block) -> u32 {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Poll {
-    period_us: u64,
-    cost_us: u64,
+pub(super) struct Poll {
+    pub(super) period_us: u64,
+    pub(super) cost_us: u64,
 }
 
 impl Poll {
@@ -127,15 +127,15 @@ impl Poll {
 }
 
 /// A line with what it has to do, and what it loses to a unit that does not answer.
-struct Line<'a> {
-    polls: &'a [Poll],
-    lost_us: u64,
-    dead_percent: u64,
+pub(super) struct Line<'a> {
+    pub(super) polls: &'a [Poll],
+    pub(super) lost_us: u64,
+    pub(super) dead_percent: u64,
 }
 
 impl Line<'_> {
     /// How long each poll can take from falling due to its end; `None` without a limit.
-    fn queues(&self) -> Vec<Option<Millis>> {
+    pub(super) fn queues(&self) -> Vec<Option<Millis>> {
         let busy_us = self.busy_us();
         let in_time = busy_us.is_some_and(|busy_us| self.is_in_time(busy_us));
         let queue = |poll: &Poll| {

@@ -34,7 +34,8 @@ fn sparse_bits_over_tcp(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn a_thousand_phases(bencher: Bencher<'_, '_>) {
     let periods = [250, 1_000, 5_000, 60_000];
-    let pace = |at: usize| Pace { period: Millis(periods[at % 4]), cost_us: 900, critical: at % 10 == 0 };
+    let pace =
+        |at: usize| Pace { period: Millis(periods[at % 4]), cost_us: 900, critical: at.is_multiple_of(10) };
     let paces: Vec<Pace> = (0..1_000).map(pace).collect();
     bencher.bench(|| plan::stagger(black_box(&paces)));
 }

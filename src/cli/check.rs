@@ -11,6 +11,7 @@ use crate::config::{self, Loaded, Look};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct CheckArgs {
     /// Files, or directories of `*.toml` files; together they are one configuration.
     paths: Vec<PathBuf>,

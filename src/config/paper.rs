@@ -5,7 +5,7 @@ use crate::config::explain::Code;
 use crate::config::node::At;
 use crate::config::plant::SiteLimits;
 use crate::field::budget::{Budget, SequenceBudget, Worst};
-use crate::safety::site::Site;
+use crate::safety::site::{RuleId, Site};
 use crate::units::Millis;
 
 /// Complains about limits that can be missed, and links that are asked for too much.
@@ -26,8 +26,8 @@ pub(super) fn judge(desk: &mut Desk, site: &Site, budget: &Budget, links: &[Plac
             .label(format!("a round of its {} requests takes {}", link.requests(), link.cycle))
             .help("poll more slowly, or spread the devices over more links");
     }
-    let alert = |it: &SequenceBudget| it.alert;
-    let frame = |it: &SequenceBudget| it.frame;
+    let alert = |it: &SequenceBudget| (it.alert, it.alert_by);
+    let frame = |it: &SequenceBudget| (it.frame, it.frame_by);
     if let Some(limit) = &limits.first_alert {
         hold(desk, site, budget, limit, ("first_alert", "an alert", &alert));
     }
@@ -36,8 +36,8 @@ pub(super) fn judge(desk: &mut Desk, site: &Site, budget: &Budget, links: &[Plac
     }
 }
 
-/// A key of `[site.limits]`, what it limits, and where that stands.
-type Limited<'a> = (&'a str, &'a str, &'a dyn Fn(&SequenceBudget) -> Worst);
+/// A key of `[site.limits]`, what it limits, and the figure with the rule and link behind it.
+type Limited<'a> = (&'a str, &'a str, &'a dyn Fn(&SequenceBudget) -> (Worst, Option<(RuleId, usize)>));
 
 fn hold(desk: &mut Desk, site: &Site, budget: &Budget, limit: &At<Millis>, (key, what, of): Limited<'_>) {
     if site.sequences.is_empty() {
@@ -45,11 +45,12 @@ fn hold(desk: &mut Desk, site: &Site, budget: &Budget, limit: &At<Millis>, (key,
             .help("add a sequence (mode \"shadow\" writes nothing), or take the limit out");
     }
     for (sequence, worst) in site.sequences.iter().zip(&budget.sequences) {
-        let lasts = of(worst).one_dead;
+        let (worst, by) = of(worst);
+        let lasts = worst.one_dead;
         if lasts.is_some_and(|lasts| lasts <= limit.value) {
             continue;
         }
-        let slowest = worst.slowest.map(|(rule, link)| (&site[rule].name, &budget.links[link]));
+        let slowest = by.map(|(rule, link)| (&site[rule].name, &budget.links[link]));
         let by = slowest
             .map_or(String::new(), |(rule, link)| format!(" by rule `{rule}` over link `{}`", link.name));
         let lasts = lasts.map_or("without limit".to_owned(), |lasts| format!("up to {}", seconds(lasts)));

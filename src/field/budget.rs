@@ -14,10 +14,11 @@
 //! - A unit is dead after two silent polls, each as long as the link's time-out and a request. After that, dead
 //!   units together use at most 5 % of the line. "One unit dead" is the hour in which it dies: both. A poll that a
 //!   time-out ends is repeated on a connection that is there again at once.
-//! - The dead unit is not one that the rule reads: what silence means, silence rules and votes say.
+//! - A unit alone on its link has no other that could die. The dead unit is not one that the rule reads: what silence means, silence rules and votes say.
 //! - A change is beyond every limit at once, and its device shows it at once. A delay ends with the first sample
 //!   after it. A rate needs its whole window. Which channels of a vote see the change is not known: the slowest.
 //! - The loop takes at most one tick to see an input; an intent is durable within its budget, or not waited for.
+//! - Orders, and the polls that follow one at once, are rare and come on top.
 //! - The breaker's link is connected. Its order waits for one request in progress, then for the state that is
 //!   read first, where the action has one.
 //!
@@ -126,7 +127,9 @@ pub struct SequenceBudget {
     /// From a physical change to the first frame to a breaker; `None` inside for a sequence without stages too.
     pub frame: Worst,
     /// The rule of the trigger that is the last to raise an alert, and the link that its points come by.
-    pub slowest: Option<(RuleId, usize)>,
+    pub alert_by: Option<(RuleId, usize)>,
+    /// The same for its vote.
+    pub frame_by: Option<(RuleId, usize)>,
     /// The link of the first breaker.
     pub breaker_link: Option<usize>,
     /// Where the time goes while one unit is dead, in order.

@@ -58,8 +58,8 @@ pub(super) fn span(lasts: Millis) -> String {
         format!("{}.{}", tenths / 10, tenths % 10)
     };
     match lasts.0 {
-        ..1_000 => format!("{} ms", lasts.0),
-        ..300_000 => format!("{} s", tenths(1_000)),
+        0..1_000 => format!("{} ms", lasts.0),
+        1_000..300_000 => format!("{} s", tenths(1_000)),
         _ => format!("{} min", tenths(60_000)),
     }
 }

@@ -83,7 +83,7 @@ fn sequences(loaded: &Loaded) -> String {
         ("slowest rule", Side::Left),
     ]);
     for (sequence, budget) in site.sequences.iter().zip(&loaded.budget.sequences) {
-        let slowest = budget.slowest.map_or(String::new(), |(rule, link)| {
+        let slowest = budget.frame_by.map_or(String::new(), |(rule, link)| {
             format!("{} on {}", site[rule].name, loaded.budget.links[link].name)
         });
         columns.row(vec![
@@ -135,7 +135,7 @@ fn plan(link: &LinkBudget) -> String {
                 first(job.device_name.clone()),
                 first(job.class.clone()),
                 first(span(job.period)),
-                first(worst(job.queue.alive)),
+                first(done_within(job)),
                 block.table.word().to_owned(),
                 block.address.to_string(),
                 block.count.to_string(),
@@ -158,6 +158,11 @@ fn plan(link: &LinkBudget) -> String {
         line_time(told.gap_50_us),
         line_time(told.per_point_us),
     )
+}
+
+fn done_within(job: &JobBudget) -> String {
+    let late = if job.keeps_up() { "" } else { " (late)" };
+    format!("{}{late}", worst(job.queue.alive))
 }
 
 /// What is worth reading across, where the device allows it.
@@ -214,7 +219,7 @@ pub(super) fn json(loaded: &Loaded, with_plan: bool) -> String {
             "first_alert_one_dead_ms": ms(budget.alert.one_dead),
             "first_breaker_frame_ms": ms(budget.frame.alive),
             "first_breaker_frame_one_dead_ms": ms(budget.frame.one_dead),
-            "slowest_rule": budget.slowest.map(|(rule, _)| site[rule].name.clone()),
+            "slowest_rule": budget.frame_by.map(|(rule, _)| site[rule].name.clone()),
         })
     });
     let mut report = serde_json::json!({ "links": links, "sequences": sequences.collect::<Vec<_>>() });
@@ -279,4 +284,58 @@ fn json_link(link: &LinkBudget, with_plan: bool) -> serde_json::Value {
         });
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::config;
+
+    fn example() -> Loaded {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
+        config::load(&[path]).unwrap_or_else(|complaints| panic!("{complaints}"))
+    }
+
+    #[test]
+    fn the_report_fits_a_terminal_and_names_what_a_site_has() {
+        let loaded = example();
+        let short = text(&loaded, false);
+        let names =
+            loaded.links.iter().map(|link| &link.name).chain(loaded.site.sequences.iter().map(|it| &it.name));
+        for name in names {
+            assert!(short.contains(name.as_str()), "{name}: {short}");
+        }
+        assert!(short.contains("Kept limits of the site: first alert 10.0 s"), "{short}");
+        for line in text(&loaded, true).lines() {
+            assert!(line.chars().count() <= 110 && line.trim_end() == line, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_plan_shows_every_point_and_every_request() {
+        let loaded = example();
+        let long = text(&loaded, true);
+        for point in &loaded.site.points {
+            let name = format!("{}/{} ", loaded.site[point.device].name, point.name);
+            assert!(long.contains(&name), "{name}");
+        }
+        let requests: usize = loaded.budget.links.iter().map(LinkBudget::requests).sum();
+        let tables = ["coil", "discrete", "input", "holding"];
+        let rows = long.lines().filter(|line| line.split_whitespace().any(|word| tables.contains(&word)));
+        assert_eq!(rows.count(), requests);
+    }
+
+    #[test]
+    fn programs_get_the_same_figures_as_one_object() {
+        let loaded = example();
+        let object: serde_json::Value = serde_json::from_str(&json(&loaded, true)).unwrap();
+        let report = &object["report"];
+        assert_eq!(report["points"].as_array().unwrap().len(), loaded.site.points.len());
+        assert_eq!(report["links"][0]["round_ms"], loaded.budget.links[0].cycle.0);
+        assert!(report["links"][0]["polls"].is_array());
+        let short: serde_json::Value = serde_json::from_str(&json(&loaded, false)).unwrap();
+        assert!(short["report"]["points"].is_null());
+    }
 }

@@ -32,8 +32,11 @@ pub(super) fn budget(options: &LinkOptions) -> LinkBudget {
     let base_us = Cost::of(&options.endpoint, turnaround_us).base_us;
     let polls: Vec<Poll> = jobs.iter().map(Poll::of).collect();
     let alive = Line { polls: &polls, lost_us: 0, dead_percent: 0 };
-    let lost_us = SILENT_POLLS * (options.timeout.0 * 1000 + base_us);
-    let one_dead = Line { polls: &polls, lost_us, dead_percent: DEAD_PERCENT };
+    // A unit alone on its link has no other that could die.
+    let others = 1 < options.devices.len();
+    let lost_us = if others { SILENT_POLLS * (options.timeout.0 * 1000 + base_us) } else { 0 };
+    let dead_percent = if others { DEAD_PERCENT } else { 0 };
+    let one_dead = Line { polls: &polls, lost_us, dead_percent };
     let queues = (alive.queues(), one_dead.queues());
     for (at, job) in jobs.iter_mut().enumerate() {
         job.queue = Worst { alive: queues.0[at], one_dead: queues.1[at] };

@@ -22,17 +22,19 @@ pub(super) struct Paths<'a> {
 impl Paths<'_> {
     pub(super) fn sequence(&self, sequence: &Sequence) -> SequenceBudget {
         let channels = self.channels(sequence.trigger);
-        let at_once = Level::Watch;
-        let alerts = channels.iter().map(|rule| (*rule, self.rule(&self.site[*rule], at_once)));
-        let slowest = alerts.clone().max_by_key(|(_, (age, delay))| key(age.then(*delay)));
+        let slowest = |level: Level| {
+            let times = channels.iter().map(|rule| (*rule, self.rule(&self.site[*rule], level)));
+            times.max_by_key(|(_, (age, delay))| key(age.then(*delay)))
+        };
+        let link_of = |slow: (RuleId, (Worst, Worst))| Some((slow.0, self.link_of_rule(slow.0)?));
         let votes_at = match &self.site[sequence.trigger].kind {
             RuleKind::Together(vote) => vote.votes_at,
             _ => Level::Danger,
         };
-        let votes = channels.iter().map(|rule| self.rule(&self.site[*rule], votes_at));
-        let (age, delay) = votes.max_by_key(|(age, delay)| key(age.then(*delay))).unwrap_or_default();
+        let (warns, votes) = (slowest(Level::Watch), slowest(votes_at));
         let scan = Worst::both(TICK);
-        let alert = slowest.map_or(Worst::default(), |(_, (age, delay))| age.then(delay).then(scan));
+        let alert = warns.map_or(Worst::default(), |(_, (age, delay))| age.then(delay).then(scan));
+        let (age, delay) = votes.map(|(_, times)| times).unwrap_or_default();
         let mut parts = vec![
             ("until the change is read", age),
             ("delay of the slowest vote", delay),
@@ -58,7 +60,8 @@ impl Paths<'_> {
         SequenceBudget {
             alert,
             frame,
-            slowest: slowest.and_then(|(rule, _)| Some((rule, self.link_of_rule(rule)?))),
+            alert_by: warns.and_then(link_of),
+            frame_by: votes.and_then(link_of),
             breaker_link,
             parts: parts.into_iter().map(|(what, part)| Part { what, lasts: part.one_dead }).collect(),
         }
@@ -139,7 +142,8 @@ impl Paths<'_> {
 
 /// What an order waits for at most: a request of a poll, or a time-out.
 fn in_progress(link: &LinkBudget) -> Worst {
-    Worst { alive: Some(link.request_max), one_dead: Some(link.request_max.max(link.timeout)) }
+    let timeout = if 1 < link.units { link.timeout } else { Millis::ZERO };
+    Worst { alive: Some(link.request_max), one_dead: Some(link.request_max.max(timeout)) }
 }
 
 /// The shortest delay of the steps that mean at least this level.

@@ -92,14 +92,14 @@ pub(super) fn sort(
     let mut clearing: Vec<Vec<Item>> = vec![Vec::new(); clears.len()];
     let mut open = Vec::new();
     for item in items {
-        let cleared = clears.iter().position(|range| touches(range, item.start, item.end));
+        let cleared = clears.iter().position(|range| touches(*range, item.start, item.end));
         let bad = !barriers.is_empty() && refused(&item);
         if bad {
             walls.push(range_of(&item, table));
         }
         match cleared {
             _ if bad || limits.single_reads || longest < item.end - item.start => alone.push(item),
-            Some(at) if holds(&clears[at], &item) => clearing[at].push(item),
+            Some(at) if holds(clears[at], &item) => clearing[at].push(item),
             Some(_) => alone.push(item),
             None => open.push(item),
         }
@@ -110,11 +110,11 @@ pub(super) fn sort(
     Sorted { alone, pools }
 }
 
-fn touches(range: &Forbidden, start: u32, end: u32) -> bool {
+fn touches(range: Forbidden, start: u32, end: u32) -> bool {
     u32::from(range.first) < end && start <= u32::from(range.last)
 }
 
-fn holds(range: &Forbidden, item: &Item) -> bool {
+fn holds(range: Forbidden, item: &Item) -> bool {
     u32::from(range.first) <= item.start && item.end <= u32::from(range.last) + 1
 }
 
@@ -143,7 +143,7 @@ impl Pool {
             let (from, to) = (covered, item.start);
             covered = covered.max(item.end);
             let hole = to.saturating_sub(from);
-            hole == 0 || (hole <= gap_max && !walls.iter().any(|wall| touches(wall, from, to)))
+            hole == 0 || (hole <= gap_max && !walls.iter().any(|wall| touches(*wall, from, to)))
         };
         let joins = merged.iter().map(joins).collect();
         Self { items: merged, joins, longest }

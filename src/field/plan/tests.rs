@@ -227,8 +227,8 @@ impl World {
             return Kept::Alone;
         }
         let clears = self.limits.read_clears.iter();
-        match clears.clone().position(|range| addresses(item).any(|at| inside(range, at))) {
-            Some(at) if addresses(item).all(|one| inside(&self.limits.read_clears[at], one)) => {
+        match clears.clone().position(|range| addresses(item).any(|at| inside(*range, at))) {
+            Some(at) if addresses(item).all(|one| inside(self.limits.read_clears[at], one)) => {
                 Kept::Clearing(at)
             }
             Some(_) => Kept::Alone,
@@ -264,9 +264,9 @@ impl World {
 
     fn is_wall(&self, items: &[cover::Item], at: u32) -> bool {
         let ranges = self.limits.forbidden.iter().chain(&self.limits.read_clears);
-        ranges.clone().any(|range| inside(range, at))
+        ranges.clone().any(|range| inside(*range, at))
             || self.barriers.iter().any(|barrier| match barrier {
-                Barrier::Filler(range) => inside(range, at),
+                Barrier::Filler(range) => inside(*range, at),
                 Barrier::Point(bad) => {
                     items.iter().any(|it| it.points.contains(bad) && addresses(it).any(|one| one == at))
                 }
@@ -300,7 +300,7 @@ fn addresses(item: &cover::Item) -> std::ops::Range<u32> {
     item.start..item.end
 }
 
-fn inside(range: &Forbidden, at: u32) -> bool {
+fn inside(range: Forbidden, at: u32) -> bool {
     (u32::from(range.first)..=u32::from(range.last)).contains(&at)
 }
 
@@ -321,7 +321,7 @@ fn some_world() -> impl Strategy<Value = World> {
     (device, some_range(), some_range(), barriers, 1_u64..200).prop_map(
         |((max_registers, max_gap, single_reads), forbidden, read_clears, barriers, base_us)| {
             let limits =
-                Limits { max_registers, max_gap, single_reads, forbidden, read_clears, ..Limits::default() };
+                Limits { max_registers, max_gap, forbidden, read_clears, single_reads, ..Limits::default() };
             World { limits, barriers, base_us }
         },
     )

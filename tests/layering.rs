@@ -202,9 +202,11 @@ fn may_use_ours(room: &str, segments: &[String]) -> bool {
         return true;
     }
     let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == room) else { return true };
-    // The configuration fills in the option types of the edges, and reads device profiles.
+    // The configuration fills in the option types of the edges, reads device profiles, and judges the worst case
+    // on paper: these parts of the field are pure.
+    let pure = ["profile", "plan", "budget"];
     let options = rest.iter().any(|segment| segment == "options")
-        || (target == "field" && rest.first().is_some_and(|segment| segment == "profile"));
+        || (target == "field" && rest.first().is_some_and(|segment| pure.contains(&segment.as_str())));
     allowed.is_none_or(|allowed| allowed.contains(&target.as_str())) || (room == "config" && options)
 }
 

@@ -1,4 +1,7 @@
-//! `emberwatch check`: all complaints at once, and nothing else.
+//! `emberwatch check`: all complaints at once, and the worst case on paper of what is valid.
+
+mod columns;
+mod report;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -8,12 +11,16 @@ use crate::config::{self, Loaded, Look};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct CheckArgs {
     /// Files, or directories of `*.toml` files; together they are one configuration.
     paths: Vec<PathBuf>,
-    /// Print complaints as JSON, one a line, on stdout.
+    /// Print complaints as JSON, one a line, on stdout; then the worst case as one more object.
     #[arg(long)]
     json: bool,
+    /// Show every request, the age of every point, and where the time to a cut goes.
+    #[arg(long)]
+    plan: bool,
     /// Take warnings for errors.
     #[arg(long)]
     deny_warnings: bool,
@@ -39,6 +46,8 @@ pub(crate) fn check(args: &CheckArgs) -> Exit {
             }
             if !args.quiet {
                 say(&summary(&loaded));
+                let report = if args.json { report::json } else { report::text };
+                print(report(&loaded, args.plan).trim_end());
             }
             Exit::Ok
         }

@@ -89,6 +89,16 @@ codes! {
         "Each scan class of the profile needs a period, and no other class exists.";
     FrozenSibling = 305, "A frozen rule does not fit",
         "A value is doubted when it stays identical while siblings move. A point cannot be its own sibling, siblings have one unit, and the point needs at least 30 polls before identical values mean anything.";
+    SameBackup = 306, "A backup address is the primary address",
+        "The backup is a second way to the same devices, tried when the first does not answer. The same address twice only makes a failure last longer.";
+    PortTaken = 307, "Two links have the same serial port",
+        "A line has one owner: two of them would tear each other's frames. All units of a line belong to one link.";
+    SerialPipeline = 308, "Several requests at once on a serial line",
+        "Replies on a serial line carry no transaction id: the next request may only leave when the one before is answered or given up. `pipeline` is for tcp and tls.";
+    SerialUnit = 309, "A unit cannot be on a serial line",
+        "On a serial line unit 0 is a broadcast that no device answers, and 248 to 255 are reserved. Devices have addresses from 1 to 247.";
+    TornGroup = 310, "Points that belong together cannot be read together",
+        "The profile marks points as one snapshot (`atomic`), but the device cannot deliver them in one request: they span more than it reads at once, lie in two tables or scan classes, or hold an address between them that must not be read.";
     LimitOrder = 401, "Limits are in the wrong order",
         "watch, warning and danger must lie further and further out on the dangerous side: rising where `above` is dangerous, falling where `below` is.";
     NoLimit = 402, "A rule has no limit",
@@ -139,6 +149,8 @@ codes! {
         "no_return counts stages from zero. The number of stages means: can be aborted to the end.";
     Expectation = 511, "An expectation does not fit its point",
         "`is` and the bit keys need names or whole numbers, `at_least`, `at_most` and `within` need a quantity within the range of the point.";
+    LimitMissed = 512, "On paper, a limit that the site states can be missed",
+        "From the speed of the link, the plan of its requests, the periods, the delays of the rules and the countdown follows how long a change in the room can take to become an alert, and a frame to a breaker, while one unit of the link fails. That is longer than [site.limits] promises. Poll faster what is judged or poll less beside it, put devices on a link of their own, shorten delays, or promise less. `emberwatch check --plan` shows where the time goes.";
     PlainSecret = 601, "A secret is written in the configuration",
         "Secrets are referred to, never written: { credential = \"name\" } for systemd credentials, { file = \"/path\" } or { env = \"NAME\" }.";
     SecretMissing = 602, "A secret cannot be found",
@@ -167,6 +179,12 @@ codes! {
         "Lead time is minutes at best and seconds at worst; after the fire of Pangyo, 10 s became the legal ceiling in Korea.";
     ClearToken = 704, "A token would go over the network in plain text",
         "The URL is http:// and not on this machine. Use https:// where the network is not trusted.";
+    UnstablePort = 705, "A serial port is named by the order of plugging in",
+        "After a restart or a replug /dev/ttyUSB0 may be another adapter: the devices of one line would be taken for those of another. The names in /dev/serial/by-id and /dev/serial/by-path stay.";
+    AddressTaken = 707, "Two links have the same address",
+        "Many panels serve one client only, and a gateway puts both links on one line all the same. Units behind one address usually share one link; two are right where the server is known to serve several clients and one of them must not wait for the other.";
+    LinkOverload = 706, "A link is asked for more than it can carry",
+        "The polls of the link's devices take more line time than there is, or some cannot be done before they fall due again. Readings will be late, and values may be called stale. Poll more slowly, spread the devices over more links, or raise the baud rate. Before devices are measured, usual answering times are assumed: `emberwatch check --plan` shows them.";
 }
 
 /// The first number of warnings.

@@ -14,8 +14,10 @@ mod complaint;
 mod edges;
 mod explain;
 mod files;
+mod links;
 mod names;
 mod node;
+mod paper;
 mod plant;
 mod profiles;
 mod render;
@@ -42,11 +44,13 @@ use crate::config::plant::Plant;
 use crate::config::profiles::Library;
 use crate::config::secrets::Environment;
 use crate::config::table::Table;
+use crate::field::budget::Budget;
 use crate::field::options::LinkOptions;
 use crate::notify::options::WebhookOptions;
 use crate::safety::site::{Site, TABLE_MAX};
 use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::mqtt::options::MqttOptions;
+use crate::units::Millis;
 use crate::web::options::WebOptions;
 
 /// A configuration that can be run.
@@ -56,6 +60,10 @@ pub struct Loaded {
     pub site: Arc<Site>,
     /// Connections, and the devices behind them.
     pub links: Vec<LinkOptions>,
+    /// Its worst case on paper.
+    pub budget: Budget,
+    /// What the site states of its worst case.
+    pub limits: Limits,
     /// The MQTT broker, if there is one.
     pub mqtt: Option<MqttOptions>,
     /// The InfluxDB server, if there is one.
@@ -72,6 +80,15 @@ pub struct Loaded {
     pub fingerprint: String,
     /// What is doubtful, but no error.
     pub warnings: Complaints,
+}
+
+/// The worst case that a site states for itself (`[site.limits]`). A configuration that can miss it is not loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// From a physical change to the first alert.
+    pub first_alert: Option<Millis>,
+    /// From a physical change to the first frame to a breaker.
+    pub first_frame: Option<Millis>,
 }
 
 /// Loads files and directories (their `*.toml` in the order of names) as one configuration.
@@ -121,7 +138,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
     let at = root.at;
     root.finish(desk);
-    let Plant { mut site, links, .. } = plant;
+    let Plant { mut site, links, link_places, limits, .. } = plant;
     if TABLE_MAX <= site.points.len().max(rules.judged.len()) {
         desk.say(Code::OutOfRange, at, "the site is too large")
             .help(format!("at most {TABLE_MAX} points and rules"));
@@ -133,9 +150,17 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         return None;
     }
     alarms::build(desk, &mut site, &rules.texts, &rules.places);
+    let budget = Budget::of(&site, &links);
+    paper::judge(desk, &site, &budget, &link_places, &limits);
+    let limits = Limits {
+        first_alert: limits.first_alert.map(|limit| limit.value),
+        first_frame: limits.first_frame.map(|limit| limit.value),
+    };
     Some(Loaded {
         site: Arc::new(site),
         links,
+        budget,
+        limits,
         mqtt: edges.mqtt,
         influx: edges.influx,
         webhooks: edges.webhooks,

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
+use crate::config::links;
 use crate::config::names::{self, Names};
 use crate::config::node::{At, Node};
 use crate::config::profiles::{Library, ProfileView};
 use crate::config::table::{Table, wrong_type};
 use crate::config::value;
-use crate::field::options::{DeviceOptions, Endpoint, LinkOptions};
+use crate::field::options::{DeviceOptions, LinkOptions};
+use crate::field::plan;
 use crate::safety::site::{
     Device, DeviceId, DeviceKind, Frozen, Point, PointId, Room, RoomId, Site, Zone, ZoneId,
 };
@@ -21,8 +23,8 @@ use crate::units::Millis;
 
 /// How long a period of polling may be.
 const PERIOD_MS: std::ops::RangeInclusive<u64> = 100..=600_000;
-/// How long a transaction or a connection attempt may take.
-const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 20..=30_000;
+/// What a site may promise to itself.
+const LIMIT_MS: std::ops::RangeInclusive<u64> = 1_000..=600_000;
 /// Polls that may be missed before a value is stale (R4) …
 const MISSED_POLLS: u64 = 3;
 /// … but never less than this.
@@ -34,11 +36,24 @@ const FROZEN_POLLS_MIN: u64 = 30;
 pub(super) struct Plant {
     pub(super) site: Site,
     pub(super) links: Vec<LinkOptions>,
+    /// Where each link's id stands.
+    pub(super) link_places: Vec<Place>,
+    /// What the site states of its worst case.
+    pub(super) limits: SiteLimits,
     /// The profile of each device; `None` where it is faulty.
     pub(super) views: Vec<Option<Arc<ProfileView>>>,
     pub(super) zones: Names,
     devices: Names,
     device_names: Vec<String>,
+}
+
+/// Limits that a site states for its own worst case.
+#[derive(Default)]
+pub(super) struct SiteLimits {
+    /// From a physical change to the first alert.
+    pub(super) first_alert: Option<At<Millis>>,
+    /// From a physical change to the first frame to a breaker.
+    pub(super) first_frame: Option<At<Millis>>,
 }
 
 /// After how long without an answer a value polled with this period is stale.
@@ -52,6 +67,8 @@ impl Plant {
         let mut plant = Self {
             site: Site::default(),
             links: Vec::new(),
+            link_places: Vec::new(),
+            limits: SiteLimits::default(),
             views: Vec::new(),
             zones: Names::new("zone"),
             devices: Names::new("device"),
@@ -60,8 +77,9 @@ impl Plant {
         plant.read_site(desk, root);
         let rooms = plant.read_rooms(desk, root);
         plant.read_zones(desk, root, &rooms);
-        let links = plant.read_links(desk, root);
-        plant.read_devices(desk, root, library, &links);
+        let links::Links { options, names, places } = links::read(desk, root);
+        (plant.links, plant.link_places) = (options, places);
+        plant.read_devices(desk, root, library, &names);
         for (what, count) in [
             ("room", plant.site.rooms.len()),
             ("zone", plant.site.zones.len()),
@@ -80,6 +98,11 @@ impl Plant {
         let Some(mut table) = root.need(desk, "site", as_table) else { return };
         let id = table.need(desk, "id", value::id);
         let gateway = table.need(desk, "gateway", value::id);
+        if let Some(mut limits) = table.table(desk, "limits") {
+            self.limits.first_alert = limits.may(desk, "first_alert", value::duration(LIMIT_MS));
+            self.limits.first_frame = limits.may(desk, "first_breaker_frame", value::duration(LIMIT_MS));
+            limits.finish(desk);
+        }
         table.finish(desk);
         self.site.name = id.map(|id| id.value).unwrap_or_default();
         self.site.gateway = gateway.map(|id| id.value).unwrap_or_default();
@@ -123,37 +146,6 @@ impl Plant {
         }
     }
 
-    fn read_links(&mut self, desk: &mut Desk, root: &mut Table) -> Names {
-        let mut names = Names::new("link");
-        for (index, mut table) in root.tables(desk, "link").into_iter().enumerate() {
-            let id = table.need(desk, "id", value::id);
-            let timeout = table.need(desk, "timeout", value::duration(TIMEOUT_MS));
-            let connect_timeout = table.need(desk, "connect_timeout", value::duration(TIMEOUT_MS));
-            let kind = table.one_kind(desk, &["tcp"]);
-            table.finish(desk);
-            let address = kind.and_then(|(_, mut tcp)| {
-                let address = tcp.need(desk, "address", value::text);
-                tcp.finish(desk);
-                address
-            });
-            if let Some(address) = &address {
-                host_and_port(desk, address);
-            }
-            if let Some(id) = &id {
-                names.add(desk, id, index);
-            }
-            self.links.push(LinkOptions {
-                name: id.map(|id| id.value).unwrap_or_default(),
-                endpoint: Endpoint::tcp(address.map(|address| address.value).unwrap_or_default()),
-                pipeline: 1,
-                timeout: timeout.map_or(Millis::ZERO, |timeout| timeout.value),
-                connect_timeout: connect_timeout.map_or(Millis::ZERO, |timeout| timeout.value),
-                devices: Vec::new(),
-            });
-        }
-        names
-    }
-
     fn read_devices(&mut self, desk: &mut Desk, root: &mut Table, library: &Library, links: &Names) {
         let mut units: BTreeMap<(usize, i64), Place> = BTreeMap::new();
         let mut frozen = Vec::new();
@@ -163,12 +155,19 @@ impl Plant {
             let zone = table.need(desk, "zone", value::text).and_then(|zone| self.zones.find(desk, &zone));
             let link = table.need(desk, "link", value::text).and_then(|link| links.find(desk, &link));
             let unit = table.need(desk, "unit", value::whole(0..=255));
-            let view = table.need(desk, "profile", value::text).and_then(|name| library.find(desk, &name));
+            let view = table.need(desk, "profile", value::text).and_then(|name| {
+                let view = library.find(desk, &name)?;
+                check_groups(desk, name.at, &view);
+                Some(view)
+            });
             let scan = table.need(desk, "scan", as_table);
             frozen.extend(table.tables(desk, "frozen").into_iter().map(|table| (index, table)));
             table.finish(desk);
             if let Some(id) = &id {
                 self.devices.add(desk, id, index);
+            }
+            if let (Some(link), Some(unit)) = (link, &unit) {
+                links::check_unit(desk, &self.links[link].endpoint, unit);
             }
             if let (Some(link), Some(unit)) = (link, &unit)
                 && let Some(first) = units.insert((link, unit.value), unit.at)
@@ -324,6 +323,15 @@ pub(super) fn as_table(desk: &mut Desk, key: &str, node: At<Node>) -> Option<Tab
     }
     wrong_type(desk, key, &node, "a table").help(format!("write {key} = {{ … }}"));
     None
+}
+
+/// Complains about points that the profile wants read together and the device cannot deliver so.
+fn check_groups(desk: &mut Desk, at: Place, view: &ProfileView) {
+    for fault in plan::faults(&view.profile) {
+        desk.say(Code::TornGroup, at, fault.to_string())
+            .label(format!("profile `{}`", view.id))
+            .help("correct the group, or the limits of the device, in the profile");
+    }
 }
 
 /// The period of each scan class of the profile: all of them, and no others.

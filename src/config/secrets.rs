@@ -75,13 +75,18 @@ fn from_credential(desk: &mut Desk, name: &At<String>, env: Environment) -> Opti
 fn from_file(desk: &mut Desk, path: &At<String>) -> Option<String> {
     let file = absolute(desk, path)?;
     let text = content(desk, path.at, &file)?;
-    let mode = std::fs::metadata(&file).map_or(0, |data| data.permissions().mode());
+    check_private(desk, path, &file);
+    Some(text)
+}
+
+/// Complains about a secret file that anybody but its owner may read.
+pub(super) fn check_private(desk: &mut Desk, path: &At<String>, file: &Path) {
+    let mode = std::fs::metadata(file).map_or(0, |data| data.permissions().mode());
     if mode & ANYBODY_ELSE != 0 {
         desk.say(Code::SecretReadable, path.at, "this secret may be read by others")
             .label(format!("its mode is {:03o}", mode & 0o777))
             .help(format!("chmod 600 {}", path.value));
     }
-    Some(text)
 }
 
 fn content(desk: &mut Desk, at: Place, path: &Path) -> Option<String> {
@@ -106,5 +111,18 @@ pub(super) fn absolute(desk: &mut Desk, path: &At<String>) -> Option<PathBuf> {
     }
     desk.say(Code::NotAbsolute, path.at, format!("`{}` is not an absolute path", path.value))
         .help("begin with `/`");
+    None
+}
+
+/// The path of a readable PEM file.
+pub(super) fn pem(desk: &mut Desk, path: &At<String>) -> Option<PathBuf> {
+    let file = absolute(desk, path)?;
+    let fault = match std::fs::read_to_string(&file) {
+        Ok(text) if text.contains("-----BEGIN ") => return Some(file),
+        Ok(_) => "it is no PEM file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    desk.say(Code::TlsFile, path.at, format!("cannot use `{}`: {fault}", path.value))
+        .help("name a PEM file that the service's user may read");
     None
 }

@@ -9,6 +9,7 @@
 //! device sent goes on as it is, everything else goes on as a reason. Writes come only from orders, and only
 //! to the actions a device was configured with (S22).
 
+pub mod budget;
 pub mod decode;
 pub mod frame;
 pub mod frames;

@@ -37,7 +37,7 @@ pub struct ProbeRow {
 pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Millis) -> Vec<ProbeRow> {
     let mut line = Line::new(endpoint);
     let all: Vec<usize> = (0..profile.points.len()).collect();
-    let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP);
+    let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP, &[]);
     blocks.reverse();
     let mut read: Vec<(Vec<u16>, Result<Value, ReadFault>)> =
         vec![(Vec::new(), Err(ReadFault::Disconnected)); all.len()];

@@ -1,7 +1,5 @@
 //! `[mqtt]`.
 
-use std::path::PathBuf;
-
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
 use crate::config::node::At;
@@ -103,26 +101,13 @@ fn read_tls(desk: &mut Desk, mut table: Table) -> Option<TlsOptions> {
             .help("write both cert_file and key_file, or neither");
         return None;
     }
-    let ca_file = ca.and_then(|path| pem(desk, &path));
+    let ca_file = ca.and_then(|path| secrets::pem(desk, &path));
     let client = match (cert, key) {
         (Some(cert), Some(key)) => {
-            let (cert, key) = (pem(desk, &cert), pem(desk, &key));
+            let (cert, key) = (secrets::pem(desk, &cert), secrets::pem(desk, &key));
             Some((cert?, key?))
         }
         _ => None,
     };
     (has_ca == ca_file.is_some()).then_some(TlsOptions { ca_file, client })
-}
-
-/// The path of a readable PEM file.
-fn pem(desk: &mut Desk, path: &At<String>) -> Option<PathBuf> {
-    let file = secrets::absolute(desk, path)?;
-    let fault = match std::fs::read_to_string(&file) {
-        Ok(text) if text.contains("-----BEGIN ") => return Some(file),
-        Ok(_) => "it is no PEM file".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    desk.say(Code::TlsFile, path.at, format!("cannot use `{}`: {fault}", path.value))
-        .help("name a PEM file that the service's user may read");
-    None
 }

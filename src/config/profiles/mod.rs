@@ -66,7 +66,7 @@ impl Library {
         let views = source::builtin().into_iter().map(|view| (view.id.clone(), Arc::new(view))).collect();
         let mut library = Self { views };
         #[cfg(test)]
-        library.add_double();
+        library.add_doubles();
         for dir in dirs {
             match files::toml_files_in(Path::new(&dir.value)) {
                 Ok(paths) => paths.iter().for_each(|path| library.read(desk, path, dir.at)),
@@ -79,10 +79,10 @@ impl Library {
     }
 
     #[cfg(test)]
-    fn add_double(&mut self) {
+    fn add_doubles(&mut self) {
         let any = self.views.values().next().expect("there are built-in profiles");
-        let view = double::view(Arc::clone(&any.profile));
-        self.views.insert(view.id.clone(), Arc::new(view));
+        let views = [double::view(Arc::clone(&any.profile)), double::torn(&any.profile)];
+        self.views.extend(views.map(|view| (view.id.clone(), Arc::new(view))));
     }
 
     fn read(&mut self, desk: &mut Desk, path: &Path, named_at: Place) {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// (what is replaced in the base, by what; nothing replaced: appended; the code; a part of the marked line).
-type Case = (&'static str, &'static str, Code, &'static str);
+pub(super) type Case = (&'static str, &'static str, Code, &'static str);
 
 const SHAPES: &[Case] = &[
     ("unit = 1\n", "unit =\n", Code::Syntax, "unit ="),
@@ -202,7 +202,7 @@ const EDGES: &[Case] = &[
     ("", "[log]\nformat = \"xml\"\n", Code::BadWord, "xml"),
 ];
 
-fn changed(old: &str, new: &str) -> String {
+pub(super) fn changed(old: &str, new: &str) -> String {
     if old.is_empty() {
         return format!("{BASE}{new}");
     }
@@ -210,7 +210,7 @@ fn changed(old: &str, new: &str) -> String {
     BASE.replacen(old, new, 1)
 }
 
-fn check(cases: &[Case]) {
+pub(super) fn check(cases: &[Case]) {
     let mut wrong = Vec::new();
     for (old, new, code, part) in cases {
         let text = changed(old, new);

@@ -39,6 +39,18 @@ pub(super) fn reached() -> BTreeSet<Code> {
     );
     write(&at("web.toml"), &text, 0o640);
     expect(Code::SecretReadable, &load_paths(&[at("web.toml")]));
+    let pem = "-----BEGIN X-----";
+    write(&at("ca"), pem, 0o644);
+    write(&at("key"), pem, 0o640);
+    let tls = format!(
+        "[link.tls]\naddress = \"plant\"\nca = \"{0}/ca\"\ncertificate = \"{0}/ca\"\nkey = \"{0}/key\"\n",
+        dir.path().display()
+    );
+    let text = BASE.replacen("[link.tcp]\naddress = \"127.0.0.1:1502\"\n", &tls, 1);
+    write(&at("tls.toml"), &text, 0o640);
+    expect(Code::SecretReadable, &load_paths(&[at("tls.toml")]));
+    write(&at("key"), pem, 0o600);
+    assert_eq!(codes(&load_paths(&[at("tls.toml")])), [], "a key of one's own");
     std::fs::create_dir(at("profiles")).unwrap();
     write(&at("profiles/x.toml"), "nonsense", 0o644);
     let text = format!("profile_dirs = [\"{}\"]\n{BASE}", at("profiles").display());

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod files;
+mod links;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -229,6 +230,7 @@ fn every_code_is_explained() {
 fn every_code_is_reached_by_a_case() {
     let mut reached: BTreeSet<Code> = corpus::reached();
     reached.extend(files::reached());
+    reached.extend(links::reached());
     let unreached: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
     assert!(unreached.is_empty(), "{unreached:?}");
 }

@@ -209,7 +209,8 @@ impl Job {
     }
 
     fn plan(&mut self, device: &DeviceOptions) {
-        let blocks = plan::blocks(&device.profile.points, &self.points, &device.profile.limits, Cost::TCP);
+        let blocks =
+            plan::blocks(&device.profile.points, &self.points, &device.profile.limits, Cost::TCP, &[]);
         self.asks = blocks.into_iter().map(Ask::new).collect();
         self.learnt = None;
     }

@@ -1,7 +1,7 @@
 //! The profiles that come with the program: the same files that stand in `config/profiles`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Profile;
 
@@ -38,9 +38,10 @@ const FILES: [(&str, &str); 8] = files![
 /// If a shipped file has a fault: the tests parse each.
 #[must_use]
 pub fn builtin() -> BTreeMap<String, Shipped> {
+    static PARSED: OnceLock<BTreeMap<String, Shipped>> = OnceLock::new();
     let parse = |(name, text)| {
         let profile = Profile::parse(text, name).expect("shipped profiles are parsed by the tests");
         (profile.id.clone(), Shipped { profile: Arc::new(profile), text })
     };
-    FILES.into_iter().map(parse).collect()
+    PARSED.get_or_init(|| FILES.into_iter().map(parse).collect()).clone()
 }

@@ -21,15 +21,35 @@ macro_rules! files {
 }
 
 /// Id and text of every shipped profile.
-const FILES: [(&str, &str); 8] = files![
+const FILES: [(&str, &str); 28] = files![
+    "alber-bdsu",
     "apc-smart-ups",
+    "byd-c130",
+    "daly",
+    "faast",
+    "huawei-ups2000",
+    "kmtronic-8",
+    "liebert-aps",
+    "liebert-nxl",
     "pylontech-powercube-m2",
+    "schneider-mtz",
+    "schneider-nsx",
+    "sensepoint-xcl",
+    "seplos-v3",
     "sim-bms",
     "sim-gas",
     "sim-relay",
     "sim-smoke",
     "sim-ups",
+    "socomec-jbus",
+    "soltaro-rack",
+    "sunspec-battery-base",
+    "sunspec-li-ion",
+    "victron-gx-battery",
+    "victron-gx-temperature",
+    "waveshare-relay-16",
     "waveshare-relay-8",
+    "xy-md02",
 ];
 
 /// The shipped profiles by id.

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod logging;
 mod probe;
+mod profile;
 mod run;
 mod simulate;
 #[cfg(feature = "demo")]
@@ -46,6 +47,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Read one device once: raw words, values, quality, verdict.
     Probe(probe::ProbeArgs),
+    /// The library of device profiles: list, show, test, and write a new one from a register list.
+    Profile(profile::ProfileArgs),
     /// Serve a simulated battery room to any Modbus TCP client.
     Simulate(simulate::SimulateArgs),
 }
@@ -67,7 +70,6 @@ pub(crate) enum Exit {
     /// A defect of emberwatch.
     Internal,
     /// Output could not be created.
-    #[cfg(feature = "demo")]
     CannotCreate,
     /// Another instance has it.
     Busy,
@@ -86,7 +88,6 @@ impl Exit {
             Self::Usage => 2,
             Self::Unavailable => 69,
             Self::Internal => 70,
-            #[cfg(feature = "demo")]
             Self::CannotCreate => 73,
             Self::Busy => 75,
             Self::Permission => 77,
@@ -114,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Probe(args) => probe::probe(&args),
+        Command::Profile(args) => profile::profile(&args),
         Command::Simulate(args) => simulate::simulate(&args),
     };
     ExitCode::from(exit.code())

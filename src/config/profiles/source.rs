@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ActionView, Fault, PointView, ProfileView};
-use crate::field::profile::{self, ActionSpec, PointSpec, Profile, Table, Write};
+use crate::field::profile::{self, ActionSpec, PointSpec, Profile, Write};
 
 /// The profiles that are part of the program.
 pub(super) fn builtin() -> Vec<ProfileView> {
@@ -43,7 +43,7 @@ fn point(spec: &PointSpec) -> PointView {
 }
 
 fn action(points: &[PointSpec], action: &ActionSpec) -> ActionView {
-    let echoes = points.iter().filter(|point| action.writes().any(|write| reads_back(point, write)));
+    let echoes = points.iter().filter(|point| action.writes().any(|write| reads_back(point, action, write)));
     ActionView {
         name: action.name.clone(),
         output: action.output,
@@ -52,14 +52,10 @@ fn action(points: &[PointSpec], action: &ActionSpec) -> ActionView {
 }
 
 /// Whether a point reads the very coil or registers that are written.
-fn reads_back(point: &PointSpec, write: &Write) -> bool {
-    let (table, first, count) = match write {
-        Write::Coil { address, .. } | Write::CoilWord { address, .. } => (Table::Coil, *address, 1),
-        Write::Coils { address, bits } => (Table::Coil, *address, bits.len()),
-        Write::Register { address, .. } => (Table::Holding, *address, 1),
-        Write::Registers { address, words } => (Table::Holding, *address, words.len()),
-    };
-    let first = usize::from(first);
-    let (start, end) = (usize::from(point.address), usize::from(point.address) + usize::from(point.words()));
-    point.table == table && start < first + count && first < end
+fn reads_back(point: &PointSpec, action: &ActionSpec, write: &Write) -> bool {
+    let (table, first, count) = write.place();
+    let (first, count) = (u32::from(first), u32::from(count));
+    let (start, end) = (u32::from(point.address), u32::from(point.address) + u32::from(point.words()));
+    let one_model = (point.model, point.model_index) == (action.model, action.model_index);
+    one_model && point.table == table && start < first + count && first < end
 }

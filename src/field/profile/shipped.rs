@@ -1,7 +1,7 @@
 //! The profiles that come with the program: the same files that stand in `config/profiles`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Profile;
 
@@ -21,15 +21,35 @@ macro_rules! files {
 }
 
 /// Id and text of every shipped profile.
-const FILES: [(&str, &str); 8] = files![
+const FILES: [(&str, &str); 28] = files![
+    "alber-bdsu",
     "apc-smart-ups",
+    "byd-c130",
+    "daly",
+    "faast",
+    "huawei-ups2000",
+    "kmtronic-8",
+    "liebert-aps",
+    "liebert-nxl",
     "pylontech-powercube-m2",
+    "schneider-mtz",
+    "schneider-nsx",
+    "sensepoint-xcl",
+    "seplos-v3",
     "sim-bms",
     "sim-gas",
     "sim-relay",
     "sim-smoke",
     "sim-ups",
+    "socomec-jbus",
+    "soltaro-rack",
+    "sunspec-battery-base",
+    "sunspec-li-ion",
+    "victron-gx-battery",
+    "victron-gx-temperature",
+    "waveshare-relay-16",
     "waveshare-relay-8",
+    "xy-md02",
 ];
 
 /// The shipped profiles by id.
@@ -38,9 +58,10 @@ const FILES: [(&str, &str); 8] = files![
 /// If a shipped file has a fault: the tests parse each.
 #[must_use]
 pub fn builtin() -> BTreeMap<String, Shipped> {
+    static PARSED: OnceLock<BTreeMap<String, Shipped>> = OnceLock::new();
     let parse = |(name, text)| {
         let profile = Profile::parse(text, name).expect("shipped profiles are parsed by the tests");
         (profile.id.clone(), Shipped { profile: Arc::new(profile), text })
     };
-    FILES.into_iter().map(parse).collect()
+    PARSED.get_or_init(|| FILES.into_iter().map(parse).collect()).clone()
 }

@@ -1,10 +1,10 @@
-//! One `[[point]]`: what it may say, and the points it stands for.
+//! One `[[point]]`: what it may say of its value.
 
 use std::collections::BTreeMap;
 
 use toml::Spanned;
 
-use super::super::{Encoding, Limits, PointSpec, Scaling, raw};
+use super::super::{Encoding, Part, PointSpec, Scaling, raw};
 use super::Faults;
 use crate::safety::site::Labels;
 use crate::units::Unit;
@@ -12,41 +12,9 @@ use crate::units::Unit;
 /// The most decimals that a scale is rounded to.
 const DECIMALS_MAX: i32 = 9;
 
-/// The point, or `count` of them `stride` addresses apart, `{n}` in the name counting from `first`.
-pub(super) fn repeated(raw: &raw::Point, limits: &Limits, faults: &mut Faults<'_>) -> Vec<PointSpec> {
-    let one = single(raw, faults);
-    let count = raw.count.as_ref().map_or(1, |count| *count.get_ref());
-    let stride = raw.stride.as_ref().map_or(one.words(), |stride| *stride.get_ref());
-    let named = raw.name.get_ref().contains("{n}");
-    if raw.count.is_some() != named {
-        faults.add(raw.name.span(), "a repeated point has `count`, and {n} in its name", "give both or none");
-    }
-    if count == 0 || (1 < count && stride < one.words()) {
-        faults.add(raw.name.span(), "repeated points overlap, or there are none", "check count and stride");
-        return Vec::new();
-    }
-    let mut points = Vec::with_capacity(usize::from(count));
-    for n in 0..count {
-        let first = u32::from(one.address) + u32::from(n) * u32::from(stride);
-        let last = first + u32::from(one.words()) - 1;
-        let Some((address, last)) = u16::try_from(first).ok().zip(u16::try_from(last).ok()) else {
-            faults.add(raw.address.span(), "its last address is beyond 65535", "");
-            break;
-        };
-        let touches = |range: &super::super::Forbidden| range.first <= last && address <= range.last;
-        if limits.forbidden.iter().any(|range| range.table == one.table && touches(range)) {
-            faults.add(raw.address.span(), "it lies in a range that is forbidden to read", "");
-        }
-        let number = u32::from(raw.first.unwrap_or(1)) + u32::from(n);
-        let name = one.name.replace("{n}", &number.to_string());
-        faults.name(&name, raw.name.span());
-        points.push(PointSpec { name, address, ..one.clone() });
-    }
-    points
-}
-
-fn single(raw: &raw::Point, faults: &mut Faults<'_>) -> PointSpec {
-    let encoding = *raw.encoding.get_ref();
+pub(super) fn single(raw: &raw::Point, faults: &mut Faults<'_>) -> PointSpec {
+    let (encoding, byte) = encoding(*raw.encoding.get_ref());
+    let part = part(raw, encoding, byte, faults);
     if raw.table.holds_bits() != (encoding == Encoding::Bool) {
         let word = raw.table.word();
         faults.add(
@@ -75,19 +43,92 @@ fn single(raw: &raw::Point, faults: &mut Faults<'_>) -> PointSpec {
         table: raw.table,
         address: *raw.address.get_ref(),
         encoding,
+        part,
         byte_order: raw.byte_order.as_ref().map(|order| *order.get_ref()).unwrap_or_default(),
         word_order: raw.word_order.as_ref().map(|order| *order.get_ref()).unwrap_or_default(),
-        scaling: scaling(raw, faults),
+        scaling: scaling(raw, encoding, faults),
         unit: unit(raw.unit.as_ref(), faults),
         range: range(raw, faults),
-        sentinels: sentinels(raw, faults),
+        sentinels: sentinels(raw, encoding, part, faults),
         fall_per_s_max: fall(raw, faults),
         class: raw.class.get_ref().clone(),
-        labels: labels(raw, faults),
+        labels: labels(raw, encoding, part, faults),
         factor: None,
-        atomic: None,
+        atomic: raw.atomic.as_ref().map(|number| *number.get_ref()),
         model: None,
+        model_index: 0,
     }
+}
+
+/// What a type of the file is, and which byte of the word it takes.
+const fn encoding(name: raw::Type) -> (Encoding, Option<Part>) {
+    const HIGH: Option<Part> = Some(Part { shift: 8, width: 8 });
+    const LOW: Option<Part> = Some(Part { shift: 0, width: 8 });
+    match name {
+        raw::Type::Bool => (Encoding::Bool, None),
+        raw::Type::U16 => (Encoding::U16, None),
+        raw::Type::I16 => (Encoding::I16, None),
+        raw::Type::U32 => (Encoding::U32, None),
+        raw::Type::I32 => (Encoding::I32, None),
+        raw::Type::U64 => (Encoding::U64, None),
+        raw::Type::I64 => (Encoding::I64, None),
+        raw::Type::F32 => (Encoding::F32, None),
+        raw::Type::F64 => (Encoding::F64, None),
+        raw::Type::Bcd16 => (Encoding::Bcd16, None),
+        raw::Type::Bcd32 => (Encoding::Bcd32, None),
+        raw::Type::Sm16 => (Encoding::Sm16, None),
+        raw::Type::U8High => (Encoding::U16, HIGH),
+        raw::Type::U8Low => (Encoding::U16, LOW),
+        raw::Type::I8High => (Encoding::I16, HIGH),
+        raw::Type::I8Low => (Encoding::I16, LOW),
+    }
+}
+
+/// Whether an encoding is an integer of bits that can be taken apart.
+const fn is_integer(encoding: Encoding) -> bool {
+    matches!(
+        encoding,
+        Encoding::U16 | Encoding::I16 | Encoding::U32 | Encoding::I32 | Encoding::U64 | Encoding::I64
+    )
+}
+
+/// The bits that are the value, given by `shift` and `width`, by `mask`, or by the type.
+fn part(raw: &raw::Point, encoding: Encoding, byte: Option<Part>, faults: &mut Faults<'_>) -> Option<Part> {
+    let bits = 16 * encoding.words();
+    let (given, part) = match (&raw.shift, &raw.width, &raw.mask) {
+        (None, None, None) => return byte,
+        (shift, Some(width), None) => {
+            let shift = shift.as_ref().map_or(0, |shift| *shift.get_ref());
+            (width.span(), Part { shift, width: *width.get_ref() })
+        }
+        (None, None, Some(mask)) => {
+            let bits = *mask.get_ref();
+            let shift = if bits == 0 { 0 } else { bits.trailing_zeros() };
+            let width = bits.count_ones();
+            if bits == 0 || bits >> shift != u64::MAX >> (64 - width) {
+                faults.add(mask.span(), "the bits of a mask lie side by side", "one point for each number");
+            }
+            let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+            (mask.span(), Part { shift: small(shift), width: small(width) })
+        }
+        (Some(lone), ..) => {
+            faults.add(lone.span(), "shift needs width, and no mask", "give shift and width, or mask");
+            return None;
+        }
+        (None, Some(lone), Some(_)) => {
+            faults.add(lone.span(), "a part has a width or a mask", "give one of them");
+            return None;
+        }
+    };
+    if byte.is_some() || !is_integer(encoding) {
+        faults.add(given, "only an integer of whole words has parts", "use u16, i16, u32, i32, u64 or i64");
+        return byte;
+    }
+    if part.width == 0 || bits < u16::from(part.shift) + u16::from(part.width) {
+        faults.add(given, format!("these bits do not lie in {bits}"), "");
+        return None;
+    }
+    Some(part)
 }
 
 fn unit(raw: Option<&Spanned<String>>, faults: &mut Faults<'_>) -> Unit {
@@ -99,7 +140,7 @@ fn unit(raw: Option<&Spanned<String>>, faults: &mut Faults<'_>) -> Unit {
     })
 }
 
-fn scaling(raw: &raw::Point, faults: &mut Faults<'_>) -> Scaling {
+fn scaling(raw: &raw::Point, encoding: Encoding, faults: &mut Faults<'_>) -> Scaling {
     let mut finite = |given: &Option<Spanned<f64>>, default: f64| {
         let Some(given) = given else { return default };
         if !given.get_ref().is_finite() {
@@ -114,7 +155,7 @@ fn scaling(raw: &raw::Point, faults: &mut Faults<'_>) -> Scaling {
     {
         faults.add(given.span(), "a scale of zero loses the value", "");
     }
-    let floating = matches!(raw.encoding.get_ref(), Encoding::F32 | Encoding::F64);
+    let floating = matches!(encoding, Encoding::F32 | Encoding::F64);
     let Some(pow) = &raw.two_pow else {
         let decimal = (!floating).then(|| decimal(scale, offset)).flatten();
         return Scaling { scale, offset, decimal };
@@ -158,8 +199,8 @@ fn fall(raw: &raw::Point, faults: &mut Faults<'_>) -> Option<f64> {
 }
 
 /// As bit patterns: -32768 and 0x8000 are the same mark of an i16.
-fn sentinels(raw: &raw::Point, faults: &mut Faults<'_>) -> Vec<u64> {
-    let width = u32::from(raw.encoding.get_ref().words()) * 16;
+fn sentinels(raw: &raw::Point, encoding: Encoding, part: Option<Part>, faults: &mut Faults<'_>) -> Vec<u64> {
+    let width = part.map_or(u32::from(encoding.words()) * 16, |part| u32::from(part.width));
     let lowest = -(1_i128 << (width - 1));
     let highest = (1_i128 << width) - 1;
     let mut patterns = Vec::new();
@@ -178,17 +219,15 @@ fn sentinels(raw: &raw::Point, faults: &mut Faults<'_>) -> Vec<u64> {
     patterns
 }
 
-fn labels(raw: &raw::Point, faults: &mut Faults<'_>) -> Labels {
-    let highest_bit = match raw.encoding.get_ref() {
-        Encoding::U32 => 31,
-        Encoding::U64 => 52,
-        _ => 15,
-    };
+fn labels(raw: &raw::Point, encoding: Encoding, part: Option<Part>, faults: &mut Faults<'_>) -> Labels {
+    let width = part.map_or(u32::from(encoding.words()) * 16, |part| u32::from(part.width));
+    // A value holds whole numbers up to 2^53.
+    let highest_bit = width.min(53) - 1;
     match (&raw.states, &raw.bits) {
         (None, None) => Labels::None,
         (Some(states), None) => Labels::Enum(numbered(states, u32::MAX, faults)),
         (None, Some(bits)) => {
-            if !matches!(raw.encoding.get_ref(), Encoding::U16 | Encoding::U32 | Encoding::U64) {
+            if !matches!(encoding, Encoding::U16 | Encoding::U32 | Encoding::U64) {
                 faults.add(bits.span(), "bits have names only in an unsigned number", "use u16, u32 or u64");
             }
             let named = numbered(bits, highest_bit, faults);

@@ -206,10 +206,10 @@ fn the_way_to_the_first_frame_is_the_sum_of_its_parts() {
     let loaded = load_texts(&[BASE]).unwrap();
     let cut = &loaded.budget.sequences[0];
     let sum: u64 = cut.parts.iter().map(|part| part.lasts.unwrap().0).sum();
-    assert_eq!(cut.frame.one_dead, Some(Millis(sum)));
+    assert_eq!(cut.frame.dying, Some(Millis(sum)));
     let countdown = cut.parts.iter().find(|part| part.what == "countdown").unwrap();
     assert_eq!(countdown.lasts, Some(Millis(15_000)));
-    assert!(cut.alert.alive < cut.alert.one_dead && cut.alert.one_dead < cut.frame.alive);
+    assert!(cut.alert.alive < cut.alert.dying && cut.alert.dying < cut.frame.alive);
     // Both channels: one period of 1 s until it is read, 3 s of delay, another sample, and a scan.
     let alert = cut.alert.alive.unwrap().0;
     assert!((5_100..6_000).contains(&alert), "{alert} ms");

@@ -46,7 +46,7 @@ fn hold(desk: &mut Desk, site: &Site, budget: &Budget, limit: &At<Millis>, (key,
     }
     for (sequence, worst) in site.sequences.iter().zip(&budget.sequences) {
         let (worst, by) = of(worst);
-        let lasts = worst.one_dead;
+        let lasts = worst.dying;
         if lasts.is_some_and(|lasts| lasts <= limit.value) {
             continue;
         }

@@ -6,14 +6,15 @@
 //! ```
 //!
 //! What is assumed, all of it on the safe side unless said otherwise:
-//! - Turnarounds: the defaults of [`plan::default_turnaround_us`] until units are measured. Not on the safe side
+//! - Turnarounds: the defaults of [`default_turnaround_us`](crate::field::plan::default_turnaround_us) until units are measured. Not on the safe side
 //!   for devices that answer more slowly. Pipelining gains nothing.
 //! - A link is never idle while a poll is due, and one poll is not interrupted by another. A value is at most
 //!   one period and one **queue** old: the longest time the line can be busy without a pause, or the period,
 //!   where the earliest deadline first keeps all of them.
-//! - A unit is dead after two silent polls, each as long as the link's time-out and a request. After that, dead
-//!   units together use at most 5 % of the line. "One unit dead" is the hour in which it dies: both. A poll that a
-//!   time-out ends is repeated on a connection that is there again at once.
+//! - A unit is dead after two silent polls, each as long as the link's time-out and a request. After that dead
+//!   units are probed one at a time, each probe no longer than the time-out, and together take at most 5 % of
+//!   the line, which is saved up before it is spent. The connection that a time-out ends is there again at once.
+//!   One unit dies at a time, and once.
 //! - A unit alone on its link has no other that could die. The dead unit is not one that the rule reads: what silence means, silence rules and votes say.
 //! - A change is beyond every limit at once, and its device shows it at once. A delay ends with the first sample
 //!   after it. A rate needs its whole window. Which channels of a vote see the change is not known: the slowest.
@@ -49,14 +50,16 @@ pub struct Budget {
     pub ages: Vec<Worst>,
 }
 
-/// A worst case with every unit answering, and while one unit dies. `None`: without an upper limit, because
-/// the line is asked for more than it can carry.
+/// A worst case with every unit answering, while one unit dies, and after that. `None`: without an upper limit,
+/// because the line is asked for more than it can carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Worst {
     /// Every unit answers.
     pub alive: Option<Millis>,
-    /// One unit of the link dies, or is dead.
-    pub one_dead: Option<Millis>,
+    /// One unit of the link dies meanwhile.
+    pub dying: Option<Millis>,
+    /// One unit of the link is dead already.
+    pub dead: Option<Millis>,
 }
 
 /// What a link has to do.
@@ -205,12 +208,18 @@ impl JobBudget {
 
 impl Worst {
     /// No time at all.
-    pub const NONE: Self = Self { alive: Some(Millis::ZERO), one_dead: Some(Millis::ZERO) };
+    pub const NONE: Self = Self::all(Millis::ZERO);
 
-    /// The same in both cases.
+    /// The same whoever answers.
     #[must_use]
-    pub const fn both(lasts: Millis) -> Self {
-        Self { alive: Some(lasts), one_dead: Some(lasts) }
+    pub const fn all(lasts: Millis) -> Self {
+        Self { alive: Some(lasts), dying: Some(lasts), dead: Some(lasts) }
+    }
+
+    /// The same once more, later on: a unit dies once.
+    #[must_use]
+    pub const fn again(self) -> Self {
+        Self { dying: self.dead, ..self }
     }
 
     /// One after the other.
@@ -227,7 +236,11 @@ impl Worst {
 
     fn with(self, other: Self, both: impl Fn(Millis, Millis) -> Millis) -> Self {
         let join = |one: Option<Millis>, two: Option<Millis>| Some(both(one?, two?));
-        Self { alive: join(self.alive, other.alive), one_dead: join(self.one_dead, other.one_dead) }
+        Self {
+            alive: join(self.alive, other.alive),
+            dying: join(self.dying, other.dying),
+            dead: join(self.dead, other.dead),
+        }
     }
 }
 

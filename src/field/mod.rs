@@ -3,6 +3,7 @@
 //! ```text
 //! profile ─► plan ─► link ─► transaction ─► decode ─► Input::Sampled
 //!                     ▲  orders: next frame boundary ─► Input::Answered
+//! options, profile ─► plan ─► budget: the worst case on paper, before anything is connected
 //! ```
 //!
 //! One task owns one link and everything that is sent on it. Nothing here judges a value: a number that a

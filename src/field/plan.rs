@@ -7,7 +7,7 @@
 //! A filler is never a value: a block names the points it was made for, and nothing else in it is read.
 //! Points of different tables or scan classes never share a block.
 //!
-//! It decides nothing about time: when blocks are asked for is the link's business, with [`stagger`] to help.
+//! It decides nothing about time: when blocks are asked for is the link's business, with [`stagger()`] to help.
 
 mod compare;
 mod cost;
@@ -49,7 +49,7 @@ pub enum Barrier {
 
 /// The blocks that read these points of a profile at the least cost, by table and address.
 ///
-/// Atomic groups stay whole whatever the limits say: [`faults`] tells at load which cannot. `wanted` leaves out
+/// Atomic groups stay whole whatever the limits [`faults()`] tells at load which cannot. `wanted` leaves out
 /// what the device does not have, and holds the points of one scan class.
 #[must_use]
 pub fn blocks(

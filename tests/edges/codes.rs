@@ -74,6 +74,21 @@ fn check_makes_all_complaints_in_one_run_each_with_its_place_and_code() {
 }
 
 #[test]
+fn what_is_valid_is_reported_on_paper() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let good = Plan::new(free_port(), free_port()).write(dir.path()).display().to_string();
+    let (_, out, _) = finish(&mut emberwatch(&["check", &good]));
+    assert!(out.contains("oldest value") && out.contains("first alert"), "{out}");
+    let (_, long, _) = finish(&mut emberwatch(&["check", "--plan", &good]));
+    assert!(out.len() < long.len() && long.contains("point by point"), "{long}");
+    let (_, out, _) = finish(&mut emberwatch(&["check", "--json", &good]));
+    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap_or_default()).expect("JSON");
+    assert!(last["report"]["links"][0]["round_ms"].is_u64(), "{out}");
+    let (_, out, _) = finish(&mut emberwatch(&["check", "--quiet", &good]));
+    assert_eq!(out, "");
+}
+
+#[test]
 fn a_broken_configuration_is_not_run_not_even_partly() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let field = TcpListener::bind("127.0.0.1:0").expect("a free port");

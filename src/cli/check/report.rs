@@ -56,7 +56,7 @@ fn links(loaded: &Loaded) -> String {
             span(link.cycle),
             percent(link.busy_permille),
             worst(link.oldest().alive),
-            worst(link.oldest().one_dead),
+            worst(link.oldest().dying),
             link.place.clone(),
         ]);
     }
@@ -90,9 +90,9 @@ fn sequences(loaded: &Loaded) -> String {
             sequence.name.clone(),
             mode(sequence.mode).to_owned(),
             worst(budget.alert.alive),
-            worst(budget.alert.one_dead),
+            worst(budget.alert.dying),
             worst(budget.frame.alive),
-            worst(budget.frame.one_dead),
+            worst(budget.frame.dying),
             slowest,
         ]);
     }
@@ -112,8 +112,12 @@ fn limits(loaded: &Loaded) -> String {
     let limits =
         [("first alert", loaded.limits.first_alert), ("first breaker frame", loaded.limits.first_frame)];
     let kept: Vec<String> =
-        limits.iter().filter_map(|(what, limit)| Some(format!("{what} {}", span((*limit)?)))).collect();
-    if kept.is_empty() { String::new() } else { format!("Kept limits of the site: {}\n", kept.join(", ")) }
+        limits.iter().filter_map(|(what, limit)| Some(format!("{what} {}", (*limit)?))).collect();
+    if kept.is_empty() {
+        String::new()
+    } else {
+        format!("The limits of the site are kept: {}\n", kept.join(", "))
+    }
 }
 
 fn plan(link: &LinkBudget) -> String {
@@ -179,7 +183,7 @@ fn parts(name: &str, sequence: &SequenceBudget) -> String {
     for part in &sequence.parts {
         columns.row(vec![part.what.to_owned(), worst(part.lasts)]);
     }
-    columns.row(vec!["in all".to_owned(), worst(sequence.frame.one_dead)]);
+    columns.row(vec!["in all".to_owned(), worst(sequence.frame.dying)]);
     format!("Sequence {name}\n{}", columns.render())
 }
 
@@ -190,6 +194,7 @@ fn ages(loaded: &Loaded) -> String {
         ("read every", Side::Right),
         ("age up to", Side::Right),
         ("if a unit dies", Side::Right),
+        ("and after that", Side::Right),
         ("stale after", Side::Right),
     ]);
     for (at, point) in site.points.iter().enumerate() {
@@ -198,7 +203,8 @@ fn ages(loaded: &Loaded) -> String {
             format!("{}/{}", site[point.device].name, point.name),
             span(point.period),
             worst(age.alive),
-            worst(age.one_dead),
+            worst(age.dying),
+            worst(age.dead),
             span(point.stale_after),
         ]);
     }
@@ -216,9 +222,9 @@ pub(super) fn json(loaded: &Loaded, with_plan: bool) -> String {
             "id": sequence.name,
             "mode": mode(sequence.mode),
             "first_alert_ms": ms(budget.alert.alive),
-            "first_alert_one_dead_ms": ms(budget.alert.one_dead),
+            "first_alert_unit_dies_ms": ms(budget.alert.dying),
             "first_breaker_frame_ms": ms(budget.frame.alive),
-            "first_breaker_frame_one_dead_ms": ms(budget.frame.one_dead),
+            "first_breaker_frame_unit_dies_ms": ms(budget.frame.dying),
             "slowest_rule": budget.frame_by.map(|(rule, _)| site[rule].name.clone()),
         })
     });
@@ -230,7 +236,8 @@ pub(super) fn json(loaded: &Loaded, with_plan: bool) -> String {
                 "point": format!("{}/{}", site[point.device].name, point.name),
                 "period_ms": point.period.0,
                 "age_ms": ms(age.alive),
-                "age_one_dead_ms": ms(age.one_dead),
+                "age_unit_dies_ms": ms(age.dying),
+                "age_unit_dead_ms": ms(age.dead),
             })
         });
         report["points"] = points.collect();
@@ -254,7 +261,7 @@ fn json_link(link: &LinkBudget, with_plan: bool) -> serde_json::Value {
         "break_even_registers": link.break_even_registers,
         "keeps_up": link.keeps_up(),
         "age_max_ms": ms(link.oldest().alive),
-        "age_max_one_dead_ms": ms(link.oldest().one_dead),
+        "age_max_unit_dies_ms": ms(link.oldest().dying),
     });
     if with_plan {
         let jobs = link.jobs.iter().map(|job| {
@@ -307,7 +314,7 @@ mod tests {
         for name in names {
             assert!(short.contains(name.as_str()), "{name}: {short}");
         }
-        assert!(short.contains("Kept limits of the site: first alert 10.0 s"), "{short}");
+        assert!(short.contains("The limits of the site are kept: first alert 10 s"), "{short}");
         for line in text(&loaded, true).lines() {
             assert!(line.chars().count() <= 110 && line.trim_end() == line, "{line}");
         }

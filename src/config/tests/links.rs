@@ -206,12 +206,28 @@ fn the_way_to_the_first_frame_is_the_sum_of_its_parts() {
     let loaded = load_texts(&[BASE]).unwrap();
     let cut = &loaded.budget.sequences[0];
     let sum: u64 = cut.parts.iter().map(|part| part.lasts.unwrap().0).sum();
-    assert_eq!(cut.frame.one_dead, Some(Millis(sum)));
+    assert_eq!(cut.frame.dying, Some(Millis(sum)));
     let countdown = cut.parts.iter().find(|part| part.what == "countdown").unwrap();
     assert_eq!(countdown.lasts, Some(Millis(15_000)));
-    assert!(cut.alert.alive < cut.alert.one_dead && cut.alert.one_dead < cut.frame.alive);
+    assert!(cut.alert.alive < cut.alert.dying && cut.alert.dying < cut.frame.alive);
     // Both channels: one period of 1 s until it is read, 3 s of delay, another sample, and a scan.
     let alert = cut.alert.alive.unwrap().0;
     assert!((5_100..6_000).contains(&alert), "{alert} ms");
     assert_eq!(cut.breaker_link, Some(0));
+}
+
+#[test]
+fn a_rate_needs_its_window_and_a_permissive_that_may_be_too_old_is_waited_for() {
+    let slow = changed("channels = [\"temp\", \"gas\"]", "channels = [\"rise\", \"gas\"]");
+    let loaded = load_texts(&[&slow]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let cut = &loaded.budget.sequences[0];
+    assert!(Some(Millis(65_000)) < cut.alert.alive, "a window of 60 s, a delay of 3 s, two samples: {cut:?}");
+    assert_eq!(cut.alert_by.map(|(rule, _)| loaded.site[rule].name.clone()), Some("rise".to_owned()));
+
+    let permitted = |text: &str| {
+        let loaded = load_texts(&[text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+        loaded.budget.sequences[0].parts.iter().any(|part| part.what == "readings that permit it")
+    };
+    assert!(permitted(BASE), "polled every second, a reading may be older than 1 s");
+    assert!(!permitted(&changed("permissive_age_max = \"1s\"", "permissive_age_max = \"5s\"")));
 }

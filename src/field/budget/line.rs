@@ -34,13 +34,14 @@ pub(super) fn budget(options: &LinkOptions) -> LinkBudget {
     let alive = Line { polls: &polls, lost_us: 0, dead_percent: 0 };
     // A unit alone on its link has no other that could die.
     let others = 1 < options.devices.len();
-    let lost_us = if others { SILENT_POLLS * (options.timeout.0 * 1000 + base_us) } else { 0 };
+    let silence_us = if others { options.timeout.0 * 1000 + base_us } else { 0 };
     let dead_percent = if others { DEAD_PERCENT } else { 0 };
-    let one_dead = Line { polls: &polls, lost_us, dead_percent };
-    let queues = (alive.queues(), one_dead.queues());
+    let dying = Line { polls: &polls, lost_us: SILENT_POLLS * silence_us, dead_percent };
+    let dead = Line { polls: &polls, lost_us: silence_us, dead_percent };
+    let queues = (alive.queues(), dying.queues(), dead.queues());
     for (at, job) in jobs.iter_mut().enumerate() {
-        job.queue = Worst { alive: queues.0[at], one_dead: queues.1[at] };
-        job.age = Worst::both(job.period).then(job.queue);
+        job.queue = Worst { alive: queues.0[at], dying: queues.1[at], dead: queues.2[at] };
+        job.age = Worst::all(job.period).then(job.queue);
     }
     LinkBudget {
         name: options.name.clone(),

@@ -32,23 +32,23 @@ impl Paths<'_> {
             _ => Level::Danger,
         };
         let (warns, votes) = (slowest(Level::Watch), slowest(votes_at));
-        let scan = Worst::both(TICK);
+        let scan = Worst::all(TICK);
         let alert = warns.map_or(Worst::default(), |(_, (age, delay))| age.then(delay).then(scan));
         let (age, delay) = votes.map(|(_, times)| times).unwrap_or_default();
         let mut parts = vec![
             ("until the change is read", age),
             ("delay of the slowest vote", delay),
             ("scan", scan),
-            ("countdown", Worst::both(sequence.countdown)),
+            ("countdown", Worst::all(sequence.countdown)),
         ];
         let mut breaker_link = None;
         match sequence.stages.first() {
             Some(stage) => {
                 breaker_link = self.link_of_action(stage.action);
-                parts.push(("delay of the first stage", Worst::both(stage.delay)));
+                parts.push(("delay of the first stage", Worst::all(stage.delay)));
                 parts.push(("readings that permit it", self.permissives(stage)));
                 parts.push(("scan", scan));
-                parts.push(("record of the intent", Worst::both(INTENT_MAX)));
+                parts.push(("record of the intent", Worst::all(INTENT_MAX)));
                 let link = breaker_link.map(|link| &self.links[link]);
                 parts.push(("request in progress", link.map_or(Worst::default(), in_progress)));
                 parts.push(("state read first", self.state(stage.action)));
@@ -63,7 +63,7 @@ impl Paths<'_> {
             alert_by: warns.and_then(link_of),
             frame_by: votes.and_then(link_of),
             breaker_link,
-            parts: parts.into_iter().map(|(what, part)| Part { what, lasts: part.one_dead }).collect(),
+            parts: parts.into_iter().map(|(what, part)| Part { what, lasts: part.dying }).collect(),
         }
     }
 
@@ -83,13 +83,13 @@ impl Paths<'_> {
             None => Worst::default(),
             Some(Millis::ZERO) => Worst::NONE,
             // The delay ends with the first sample after it.
-            Some(delay) => Worst::both(delay).then(age),
+            Some(delay) => Worst::all(delay).then(age.again()),
         };
         let delay = match &rule.kind {
             RuleKind::Limit(limit) => ripe(shortest(&limit.steps, level)),
-            RuleKind::Rate(rate) => Worst::both(rate.window).then(ripe(shortest(&rate.steps, level))),
+            RuleKind::Rate(rate) => Worst::all(rate.window).then(ripe(shortest(&rate.steps, level))),
             RuleKind::State(state) => ripe(Some(state.on_delay)),
-            RuleKind::Silence(silence) => Worst::both(silence.after),
+            RuleKind::Silence(silence) => Worst::all(silence.after),
             RuleKind::Together(_) => Worst::default(),
         };
         (age, delay)
@@ -107,7 +107,7 @@ impl Paths<'_> {
             Some(age) => Some(age.min(stage.permissive_wait)),
             None => Some(stage.permissive_wait),
         };
-        Worst { alive: wait(age.alive), one_dead: wait(age.one_dead) }
+        Worst { alive: wait(age.alive), dying: wait(age.dying), dead: wait(age.dead) }
     }
 
     /// The request that reads an output's state before it is written.
@@ -118,7 +118,7 @@ impl Paths<'_> {
             let state = spec.state?;
             Some(assumed(&self.options[link], device).request_us(state.table, state.count.into()))
         });
-        found.map_or(Worst::NONE, |us| Worst::both(ms(us)))
+        found.map_or(Worst::NONE, |us| Worst::all(ms(us)))
     }
 
     fn link_of_action(&self, action: ActionId) -> Option<usize> {
@@ -143,7 +143,8 @@ impl Paths<'_> {
 /// What an order waits for at most: a request of a poll, or a time-out.
 fn in_progress(link: &LinkBudget) -> Worst {
     let timeout = if 1 < link.units { link.timeout } else { Millis::ZERO };
-    Worst { alive: Some(link.request_max), one_dead: Some(link.request_max.max(timeout)) }
+    let silent = Some(link.request_max.max(timeout));
+    Worst { alive: Some(link.request_max), dying: silent, dead: silent }
 }
 
 /// The shortest delay of the steps that mean at least this level.
@@ -156,5 +157,5 @@ fn shortest(steps: &[Option<Step>; 3], level: Level) -> Option<Millis> {
 /// Orders by the worse case; what has no limit is the greatest.
 fn key(worst: Worst) -> (u64, u64) {
     let ms = |lasts: Option<Millis>| lasts.map_or(u64::MAX, |lasts| lasts.0);
-    (ms(worst.one_dead), ms(worst.alive))
+    (ms(worst.dying), ms(worst.alive))
 }

@@ -52,7 +52,12 @@ impl Cost {
     /// What one request for so many registers or bits costs, in microseconds, rounded up.
     #[must_use]
     pub fn request_us(self, table: Table, count: u32) -> u64 {
-        self.base_us + (data_bytes(table, count) * self.byte_ns).div_ceil(1000)
+        self.request_ns(table, count).div_ceil(1000)
+    }
+
+    /// The same, exactly: what plans are compared by.
+    pub(super) fn request_ns(self, table: Table, count: u32) -> u64 {
+        self.base_us.saturating_mul(1000).saturating_add(data_bytes(table, count) * self.byte_ns)
     }
 
     /// The widest hole, in registers or bits, that costs no more to read across than a request of its own.

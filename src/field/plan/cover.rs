@@ -163,7 +163,7 @@ impl Pool {
                     break;
                 }
                 let (before, reads, _) = least[first];
-                best = best.min((before + cost.request_us(table, span), reads + 1, first));
+                best = best.min((before.saturating_add(cost.request_ns(table, span)), reads + 1, first));
                 if !self.joins[first] {
                     break;
                 }

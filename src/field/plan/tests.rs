@@ -240,7 +240,7 @@ impl World {
     fn priced(&self, items: &[cover::Item], group: &[usize]) -> Option<u64> {
         let members: Vec<cover::Item> = group.iter().map(|at| items[*at].clone()).collect();
         let block = cover::block(Table::Holding, &members);
-        let total = self.cost().request_us(Table::Holding, block.count.into());
+        let total = self.cost().request_ns(Table::Holding, block.count.into());
         let [first, _, ..] = &members[..] else { return Some(total) };
         let kept = self.kept(first);
         if kept == Kept::Alone

@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, defaults: &Defaults<'_>) -> Imported {
             }
         }
     }
-    let columns = match records.first().map(|first| Columns::named(first)) {
+    let columns = match records.first().map(Columns::named) {
         None => {
             imported.complaints.push((1, "the list is empty".to_owned()));
             return imported;
@@ -173,8 +173,9 @@ impl RowReader<'_> {
             "" => Some(self.defaults.class.to_owned()),
             class => cells::name(class).map_err(&mut keep).ok(),
         };
-        let encoding = place
-            .and_then(|(table, _)| cells::encoding(self.cell(Column::Type), table).map_err(&mut keep).ok());
+        // Without a place, a word of its own is enough to see whether the type is known at all.
+        let table = place.map_or(Table::Holding, |(table, _)| table);
+        let encoding = cells::encoding(self.cell(Column::Type), table).map_err(&mut keep).ok();
         let all = (name, place, unit, scale, offset, class, encoding);
         let (
             Some(name),

@@ -68,10 +68,9 @@ pub(super) fn action(
 fn steps(raw: &raw::Action, place: Place, faults: &mut Faults<'_>) -> Option<Vec<Step>> {
     match (&raw.table, &raw.address) {
         (None, None) if !raw.step.is_empty() => {
-            for lone in [raw.value.as_ref().map(Spanned::span), raw.values.as_ref().map(Spanned::span)] {
-                if let Some(span) = lone {
-                    faults.add(span, "what is written stands in the steps", "move it into a step's `write`");
-                }
+            let lone = [raw.value.as_ref().map(Spanned::span), raw.values.as_ref().map(Spanned::span)];
+            for span in lone.into_iter().flatten() {
+                faults.add(span, "what is written stands in the steps", "move it into a step's `write`");
             }
             raw.step.iter().map(|step| self::step(step, place, faults)).collect()
         }

@@ -173,9 +173,13 @@ impl RowReader<'_> {
             "" => Some(self.defaults.class.to_owned()),
             class => cells::name(class).map_err(&mut keep).ok(),
         };
-        // Without a place, a word of its own is enough to see whether the type is known at all.
-        let table = place.map_or(Table::Holding, |(table, _)| table);
-        let encoding = cells::encoding(self.cell(Column::Type), table).map_err(&mut keep).ok();
+        let kind = self.cell(Column::Type);
+        let encoding = match place {
+            Some((table, _)) => cells::encoding(kind, table),
+            // Without a place it is enough that any table holds the type.
+            None => cells::encoding(kind, Table::Holding).or_else(|_| cells::encoding(kind, Table::Coil)),
+        };
+        let encoding = encoding.map_err(&mut keep).ok();
         let all = (name, place, unit, scale, offset, class, encoding);
         let (
             Some(name),

@@ -33,6 +33,18 @@ fn every_example_of_every_file_is_decoded_as_it_says() {
 }
 
 #[test]
+fn every_real_device_has_two_examples_and_shows_a_frame_if_it_takes_commands() {
+    for (id, shipped) in builtin().iter().filter(|(id, _)| !id.starts_with("sim-")) {
+        let profile = &shipped.profile;
+        assert!(2 <= profile.examples.len(), "{id}");
+        let framed = profile.examples.iter().any(|example| example.frames.is_some());
+        assert!(framed || profile.actions.is_empty(), "{id} shows no frame");
+        let says_nothing = profile.identity.is_empty() && !shipped.text.contains("Identity: ");
+        assert!(!says_nothing, "{id} does not say by what it is recognised, or that nothing is published");
+    }
+}
+
+#[test]
 fn an_example_that_does_not_hold_is_found() {
     let text = point(
         "type = \"u16\"\n[[example]]\nname = \"e\"\nraw = [{ table = \"holding\", address = 1, words = [5] }]\nvalues = { p = 6 }",
@@ -88,6 +100,15 @@ const POINTS_REFUSED: &[(&str, &str)] = &[
 
 /// What may follow a point, likewise.
 const OTHERS_REFUSED: &[(&str, &str)] = &[
+    (
+        "type = \"u16\"\n[[group]]\ncount = 65535\nstride = 65535\n[[group.group]]\ncount = 65535\nstride = 65535",
+        "nothing in this group",
+    ),
+    (
+        "type = \"u16\"\n[[group]]\ncount = 65535\nstride = 65535\n[[group.group]]\ncount = 65535\nstride = 65535\n[[group.group.action]]\nname = \"a-{n}-{m}\"\ntable = \"coil\"\naddress = 9\nvalue = 0\noutput = \"level\"",
+        "beyond 65535",
+    ),
+    ("type = \"u16\"\nstride = 2", "only a repeated point"),
     ("type = \"u16\"\n[sunspec]\nbases = [0]", "no point lies in"),
     ("type = \"u16\"\n[sunspec]\nbases = []", "begins somewhere"),
     ("type = \"u16\"\n[limits]\npause = \"5\"", "no span of time"),
@@ -180,7 +201,10 @@ proptest::proptest! {
         file in proptest::sample::select(builtin().into_keys().collect::<Vec<_>>()),
         start in 0.0..1.0_f64,
         length in 0_usize..60,
-        filler in proptest::sample::select(vec!["", "9", "\"", "[", "]", "= 1", "\n[[point]]\n", "-1", "nan", "é"]),
+        filler in proptest::sample::select(vec![
+            "", "9", "\"", "[", "]", "= 1", "\n[[point]]\n", "-1", "nan", "é", "65535", "\n[[action.step]]\n",
+            "\n[[group]]\ncount = 3\nstride = 1\n", "\nmask = 6\n", "\nmodel = 802\n", "{n}", "\n[sunspec]\nbases = [0]\n",
+        ]),
     ) {
         let text = builtin()[&file].text;
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a place in a short text")]
@@ -189,10 +213,18 @@ proptest::proptest! {
         while !text.is_char_boundary(start) { start -= 1; }
         while !text.is_char_boundary(end) { end += 1; }
         let damaged = format!("{}{filler}{}", &text[..start], &text[end..]);
-        if let Err(faults) = Profile::parse(&damaged, "x") {
-            proptest::prop_assert!(!faults.is_empty());
-            for fault in faults {
-                proptest::prop_assert!(damaged.get(fault.span.clone()).is_some(), "{:?}", fault);
+        match Profile::parse(&damaged, "x") {
+            // What is read well is run as well: an example may then be wrong, but nothing may break.
+            Ok(profile) => {
+                for fault in profile.run_examples() {
+                    proptest::prop_assert!(damaged.get(fault.span.clone()).is_some(), "{:?}", fault);
+                }
+            }
+            Err(faults) => {
+                proptest::prop_assert!(!faults.is_empty());
+                for fault in faults {
+                    proptest::prop_assert!(damaged.get(fault.span.clone()).is_some(), "{:?}", fault);
+                }
             }
         }
     }

@@ -147,7 +147,7 @@ fn list(address: u16, values: &Spanned<Vec<u16>>, most: usize, what: &str, fault
 }
 
 fn shifted(address: &Spanned<u16>, place: Place, faults: &mut Faults<'_>) -> Option<u16> {
-    let first = u32::from(*address.get_ref()) + place.shift;
+    let first = place.shift.saturating_add(u32::from(*address.get_ref()));
     if beyond(first, 1, address.span(), faults) { None } else { u16::try_from(first).ok() }
 }
 
@@ -198,7 +198,7 @@ fn state(
     };
     let (table, address, count) = match given.get_ref() {
         raw::State::Address(raw::Address { table, address }) => {
-            let first = u32::from(*address) + place.shift;
+            let first = place.shift.saturating_add(u32::from(*address));
             beyond(first, 1, given.span(), faults);
             (*table, u16::try_from(first).ok()?, 1)
         }

@@ -123,7 +123,7 @@ fn steps_that_make_no_sense_are_refused() {
 
 #[test]
 fn no_shipped_profile_offers_to_put_power_back() {
-    let stops = ["off", "open", "disconnect", "sleep", "standby", "bypass-on", "charge-stop", "isolate"];
+    let stops = ["off", "open", "disconnect", "sleep", "standby", "bypass-on", "stop"];
     for (id, shipped) in builtin() {
         // Relays switch whatever is wired to them: on is how a shunt trip is given. The simulator is no plant.
         let is_relay = id.contains("relay") || id.starts_with("kmtronic") || id.starts_with("sim-");

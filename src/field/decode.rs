@@ -168,6 +168,18 @@ mod tests {
         Profile::parse(&text, "x").unwrap().points.remove(0)
     }
 
+    fn label(words: u16, byte_order: Order) -> TextSpec {
+        TextSpec {
+            name: "serial".to_owned(),
+            table: crate::field::profile::Table::Holding,
+            address: 0,
+            words,
+            byte_order,
+            model: None,
+            model_index: 0,
+        }
+    }
+
     fn decoded(more: &str, words: &[u16]) -> Result<f64, ReadFault> {
         value(&point(more), words).map(Value::get)
     }
@@ -247,21 +259,12 @@ mod tests {
 
     #[test]
     fn a_text_ends_at_the_first_zero_and_holds_nothing_unprintable() {
-        let spec = |words, byte_order| TextSpec {
-            name: "serial".to_owned(),
-            table: crate::field::profile::Table::Holding,
-            address: 0,
-            words,
-            byte_order,
-            model: None,
-            model_index: 0,
-        };
-        assert_eq!(text(&spec(3, Order::Big), &[0x4142, 0x4300, 0x5858]).unwrap(), "ABC");
-        assert_eq!(text(&spec(2, Order::Little), &[0x4241, 0x2043]).unwrap(), "ABC");
-        assert_eq!(text(&spec(2, Order::Big), &[0x2020, 0]), Err(ReadFault::Sentinel));
-        assert_eq!(text(&spec(1, Order::Big), &[0x4107]), Err(ReadFault::Malformed));
-        assert_eq!(text(&spec(1, Order::Big), &[0xFFFF]), Err(ReadFault::Malformed));
-        assert_eq!(text(&spec(2, Order::Big), &[0x4142]), Err(ReadFault::Malformed));
+        assert_eq!(text(&label(3, Order::Big), &[0x4142, 0x4300, 0x5858]).unwrap(), "ABC");
+        assert_eq!(text(&label(2, Order::Little), &[0x4241, 0x2043]).unwrap(), "ABC");
+        assert_eq!(text(&label(2, Order::Big), &[0x2020, 0]), Err(ReadFault::Sentinel));
+        assert_eq!(text(&label(1, Order::Big), &[0x4107]), Err(ReadFault::Malformed));
+        assert_eq!(text(&label(1, Order::Big), &[0xFFFF]), Err(ReadFault::Malformed));
+        assert_eq!(text(&label(2, Order::Big), &[0x4142]), Err(ReadFault::Malformed));
     }
 
     #[test]
@@ -278,6 +281,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_words_make_a_text_that_cannot_be_shown(
+            words in proptest::collection::vec(any::<u16>(), 4), little in any::<bool>(),
+        ) {
+            let order = if little { Order::Little } else { Order::Big };
+            if let Ok(text) = text(&label(4, order), &words) {
+                prop_assert!(!text.is_empty() && text.chars().all(|letter| !letter.is_control()));
+            }
+        }
+
         #[test]
         fn no_words_make_it_panic_or_give_more_than_a_finite_number(
             words in proptest::collection::vec(any::<u16>(), 0..6),

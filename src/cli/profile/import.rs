@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, defaults: &Defaults<'_>) -> Imported {
             }
         }
     }
-    let columns = match records.first().map(|first| Columns::named(first)) {
+    let columns = match records.first().map(Columns::named) {
         None => {
             imported.complaints.push((1, "the list is empty".to_owned()));
             return imported;
@@ -173,8 +173,13 @@ impl RowReader<'_> {
             "" => Some(self.defaults.class.to_owned()),
             class => cells::name(class).map_err(&mut keep).ok(),
         };
-        let encoding = place
-            .and_then(|(table, _)| cells::encoding(self.cell(Column::Type), table).map_err(&mut keep).ok());
+        let kind = self.cell(Column::Type);
+        let encoding = match place {
+            Some((table, _)) => cells::encoding(kind, table),
+            // Without a place it is enough that any table holds the type.
+            None => cells::encoding(kind, Table::Holding).or_else(|_| cells::encoding(kind, Table::Coil)),
+        };
+        let encoding = encoding.map_err(&mut keep).ok();
         let all = (name, place, unit, scale, offset, class, encoding);
         let (
             Some(name),
@@ -188,22 +193,16 @@ impl RowReader<'_> {
         else {
             return Err(faults);
         };
-        let (unit, times) = unit;
+        let (unit, power) = unit;
+        let (scale, offset) = (cells::times_ten_to(scale, power), cells::times_ten_to(offset, power));
+        if !(scale.is_finite() && offset.is_finite() && 0.0 < scale.abs()) {
+            return Err(vec!["its scale or offset is too large or too small a number".to_owned()]);
+        }
         let remark = self.cell(Column::Description);
         let given = self.cell(Column::Name);
         let remark = if given == name { remark.to_owned() } else { format!("{given} {remark}") };
         let remark = remark.split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Row {
-            name,
-            table,
-            address,
-            encoding,
-            unit,
-            scale: scale * times,
-            offset: offset * times,
-            class,
-            remark,
-        })
+        Ok(Row { name, table, address, encoding, unit, scale, offset, class, remark })
     }
 
     /// Table and address on the wire.
@@ -232,5 +231,31 @@ impl RowReader<'_> {
             table.ok_or_else(|| "it does not say in which table; give --table for all of them".to_owned())?;
         let address = u16::try_from(address).map_err(|_| format!("{address} is beyond 65535"))?;
         Ok((table, address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_list_breaks_it_and_what_it_takes_is_in_range(
+            text in "(name|addr|tag|Register|fc|unit|scale|[a-z]{0,3})([,;\t](address|type|units|x|offset)){0,6}\n\
+                     (([\"a-zäµ 0-9.]{0,8}|4000[0-9]|0x[0-9a-f]{0,5}|-?[0-9]{1,6}|1/10|mV|u16|f32|holding)[,;\t\n]){0,40}",
+            addresses in prop::sample::select(vec![
+                Addresses::Auto, Addresses::Wire, Addresses::FromOne, Addresses::Modicon,
+            ]),
+        ) {
+            let defaults = Defaults { addresses, table: Some(Table::Holding), class: "fast" };
+            let imported = read(&text, &defaults);
+            for row in imported.rows {
+                prop_assert!(!row.name.is_empty() && row.name.len() <= 48, "{row:?}");
+                prop_assert!(row.scale.is_finite() && row.offset.is_finite(), "{row:?}");
+                prop_assert_eq!(row.table.holds_bits(), row.encoding == "bool");
+            }
+        }
     }
 }

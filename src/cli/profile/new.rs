@@ -162,10 +162,10 @@ fn point(row: &Row) -> String {
         row.encoding
     );
     if (row.scale - 1.0).abs() > f64::EPSILON {
-        let _ = writeln!(text, "scale = {}", row.scale);
+        let _ = writeln!(text, "scale = {:?}", row.scale);
     }
     if row.offset.abs() > f64::EPSILON {
-        let _ = writeln!(text, "offset = {}", row.offset);
+        let _ = writeln!(text, "offset = {:?}", row.offset);
     }
     if row.unit != "none" {
         let _ = writeln!(text, "unit = \"{}\"", row.unit);

@@ -54,15 +54,7 @@ fn lines(profile: &Profile) -> Vec<String> {
             bases.join(", ")
         ));
     }
-    for group in &profile.layout.groups {
-        let model = in_model(group.model, group.model_index);
-        let most = group.members.len();
-        lines.push(format!(
-            "counted    {} {}{model}: up to {most} members",
-            group.table.word(),
-            group.address
-        ));
-    }
+    lines.extend(counted(profile));
     for check in &profile.identity {
         lines.push(format!("known by   {}", identity(profile, check)));
     }
@@ -87,6 +79,22 @@ fn lines(profile: &Profile) -> Vec<String> {
         let actions = profile.actions.iter().map(action);
         lines.extend(aligned(&std::iter::once(head).chain(actions).collect::<Vec<_>>()));
     }
+    lines
+}
+
+/// Groups that the device counts; those of a model of which there are several, once.
+fn counted(profile: &Profile) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for group in &profile.layout.groups {
+        let model = in_model(group.model, 0);
+        let most = group.members.len();
+        lines.push(format!(
+            "counted    {} {}{model}: up to {most} members",
+            group.table.word(),
+            group.address
+        ));
+    }
+    lines.dedup();
     lines
 }
 
@@ -140,7 +148,9 @@ fn identity(profile: &Profile, check: &IdentityCheck) -> String {
 fn point(profile: &Profile, spec: &PointSpec) -> [String; 8] {
     let mut kind = spec.encoding.word().to_owned();
     if let Some(part) = spec.part {
-        kind += &format!(" bits {} to {}", part.shift, u16::from(part.shift) + u16::from(part.width) - 1);
+        let last = u16::from(part.shift) + u16::from(part.width) - 1;
+        let bits = if part.width == 1 { last.to_string() } else { format!("{} to {last}", part.shift) };
+        kind = format!("{kind} bit {bits}");
     }
     if spec.word_order == Order::Little {
         kind += ", low word first";
@@ -162,17 +172,16 @@ fn point(profile: &Profile, spec: &PointSpec) -> [String; 8] {
 
 /// What the number is multiplied by, and its unit.
 fn value(profile: &Profile, spec: &PointSpec) -> String {
-    let mut value = String::new();
+    let mut words = Vec::new();
     if (spec.scaling.scale - 1.0).abs() > f64::EPSILON {
-        value += &format!("× {} ", spec.scaling.scale);
+        words.push(format!("× {}", spec.scaling.scale));
     }
-    if let Some(factor) = spec.factor {
-        value += &format!("× 10^{} ", profile.points[factor].name);
-    }
+    words.extend(spec.factor.map(|factor| format!("× 10^{}", profile.points[factor].name)));
     if spec.scaling.offset.abs() > f64::EPSILON {
-        value += &format!("{:+} ", spec.scaling.offset);
+        words.push(format!("{:+}", spec.scaling.offset));
     }
-    value + spec.unit.symbol()
+    words.push(spec.unit.symbol().to_owned());
+    words.join(" ").trim_end().to_owned()
 }
 
 fn meaning(spec: &PointSpec) -> String {

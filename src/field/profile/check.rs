@@ -17,6 +17,7 @@ mod action;
 mod example;
 mod identity;
 mod limits;
+mod linked;
 mod map;
 mod point;
 

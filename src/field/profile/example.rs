@@ -110,7 +110,8 @@ impl Profile {
                     let got = placed.text_of(*at, &example.raw);
                     if got.as_ref() != Ok(text) {
                         let subject = format!("text {}", self.texts[*at].name);
-                        faults.push(fault(span, subject, format!("{text:?}"), format!("{got:?}")));
+                        let got = got.map_or_else(|fault| format!("{fault:?}"), |got| format!("{got:?}"));
+                        faults.push(fault(span, subject, format!("{text:?}"), got));
                     }
                 }
                 Expected::Absent(at, span) if !placed.absent.contains(at) => {

@@ -97,7 +97,7 @@ pub(super) struct Point {
     pub(super) applies_to: Vec<Spanned<String>>,
     pub(super) count: Option<Spanned<u16>>,
     pub(super) stride: Option<Spanned<u16>>,
-    pub(super) first: Option<u16>,
+    pub(super) first: Option<Spanned<u16>>,
     pub(super) model: Option<Spanned<u16>>,
     pub(super) model_index: Option<Spanned<u16>>,
 }

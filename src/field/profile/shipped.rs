@@ -21,7 +21,7 @@ macro_rules! files {
 }
 
 /// Id and text of every shipped profile.
-const FILES: [(&str, &str); 28] = files![
+const FILES: [(&str, &str); 30] = files![
     "alber-bdsu",
     "apc-smart-ups",
     "byd-c130",
@@ -44,8 +44,10 @@ const FILES: [(&str, &str); 28] = files![
     "socomec-jbus",
     "soltaro-rack",
     "sunspec-battery-base",
+    "sunspec-der-control",
     "sunspec-li-ion",
     "victron-gx-battery",
+    "victron-gx-digital-input",
     "victron-gx-temperature",
     "waveshare-relay-16",
     "waveshare-relay-8",

@@ -38,7 +38,9 @@ pub(super) fn table(cell: &str) -> Result<Option<Table>, String> {
         "3" | "holding" | "holdingregister" | "holdingregisters" | "hr" => Table::Holding,
         "4" | "input" | "inputregister" | "inputregisters" | "ir" => Table::Input,
         _ => {
-            return Err(format!("`{cell}` is no table: coil, discrete, input or holding, or function 1 to 4"));
+            return Err(format!(
+                "`{cell}` is no table: coil, discrete, input or holding, or function 1 to 4"
+            ));
         }
     }))
 }
@@ -100,46 +102,52 @@ pub(super) fn encoding(cell: &str, table: Table) -> Result<&'static str, String>
     Ok(found)
 }
 
-/// Units under other names, with what a number in them is multiplied by.
-const UNITS: [(&str, &str, f64); 24] = [
-    ("°c", "degC", 1.0),
-    ("c", "degC", 1.0),
-    ("degc", "degC", 1.0),
-    ("celsius", "degC", 1.0),
-    ("mv", "V", 0.001),
-    ("kv", "V", 1000.0),
-    ("volt", "V", 1.0),
-    ("volts", "V", 1.0),
-    ("ma", "A", 0.001),
-    ("amp", "A", 1.0),
-    ("amps", "A", 1.0),
-    ("kw", "W", 1000.0),
-    ("watt", "W", 1.0),
-    ("%rh", "%", 1.0),
-    ("percent", "%", 1.0),
-    ("%lel", "%LFL", 1.0),
-    ("sec", "s", 1.0),
-    ("minutes", "min", 1.0),
-    ("kω", "kOhm", 1.0),
-    ("kohm", "kOhm", 1.0),
-    ("ohm", "kOhm", 0.001),
-    ("mah", "Ah", 0.001),
-    ("1/min", "rpm", 1.0),
-    ("-", "none", 1.0),
+/// Units under other names, with the power of ten that a number in them is multiplied by.
+const UNITS: [(&str, &str, i32); 24] = [
+    ("°c", "degC", 0),
+    ("c", "degC", 0),
+    ("degc", "degC", 0),
+    ("celsius", "degC", 0),
+    ("mv", "V", -3),
+    ("kv", "V", 3),
+    ("volt", "V", 0),
+    ("volts", "V", 0),
+    ("ma", "A", -3),
+    ("amp", "A", 0),
+    ("amps", "A", 0),
+    ("kw", "W", 3),
+    ("watt", "W", 0),
+    ("%rh", "%", 0),
+    ("percent", "%", 0),
+    ("%lel", "%LFL", 0),
+    ("sec", "s", 0),
+    ("minutes", "min", 0),
+    ("kω", "kOhm", 0),
+    ("kohm", "kOhm", 0),
+    ("ohm", "kOhm", -3),
+    ("mah", "Ah", -3),
+    ("1/min", "rpm", 0),
+    ("-", "none", 0),
 ];
 
-/// A unit, and what a number in it is multiplied by to be in it.
-pub(super) fn unit(cell: &str) -> Result<(&'static str, f64), String> {
+/// A unit, and the power of ten that a number is multiplied by to be in it.
+pub(super) fn unit(cell: &str) -> Result<(&'static str, i32), String> {
     if cell.is_empty() {
-        return Ok(("none", 1.0));
+        return Ok(("none", 0));
     }
     let lower = cell.to_lowercase();
-    let own = Unit::TABLE.iter().find(|row| row.1.to_lowercase() == lower).map(|row| (row.1, 1.0));
+    let own = Unit::TABLE.iter().find(|row| row.1.to_lowercase() == lower).map(|row| (row.1, 0));
     let other = UNITS.iter().find(|row| row.0 == lower).map(|row| (row.1, row.2));
     own.or(other).ok_or_else(|| {
         let known: Vec<&str> = Unit::TABLE.iter().map(|row| row.1).collect();
         format!("`{cell}` is no unit that is known here: {}", known.join(", "))
     })
+}
+
+/// This number times ten to this power. Divided where that is exact: 7 / 1000 is 0.007, 7 × 0.001 is not quite.
+pub(super) fn times_ten_to(number: f64, power: i32) -> f64 {
+    let factor = 10_f64.powi(power.abs());
+    if power < 0 { number / factor } else { number * factor }
 }
 
 /// A multiplier: `0.1`, `x0.1`, `1/10`, `/10`.
@@ -192,8 +200,8 @@ mod tests {
         assert_eq!(scale("x0.1", false), Ok(0.1));
         assert_eq!(scale("0,01", true), Ok(0.01));
         assert!(scale("0", false).is_err() && scale("1/0", false).is_err());
-        assert_eq!(unit("mV"), Ok(("V", 0.001)));
-        assert_eq!(unit("°C"), Ok(("degC", 1.0)));
+        assert_eq!(unit("mV"), Ok(("V", -3)));
+        assert_eq!(unit("°C"), Ok(("degC", 0)));
         assert!(unit("parsec").is_err());
         assert_eq!(table("FC03"), Ok(Some(Table::Holding)));
         assert_eq!(table("Input Register"), Ok(Some(Table::Input)));

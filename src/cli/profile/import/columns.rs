@@ -90,10 +90,7 @@ impl Columns {
         found.sort_unstable();
         let found: Vec<&str> = found.into_iter().map(|(_, name)| name).collect();
         let how = if self.named { "columns" } else { "no row of column names, taken for" };
-        let mut told = format!("{how}: {}", found.join(", "));
-        if !self.unused.is_empty() {
-            told += &format!("; not used: {}", self.unused.join(", "));
-        }
-        told
+        let told = format!("{how}: {}", found.join(", "));
+        if self.unused.is_empty() { told } else { format!("{told}; not used: {}", self.unused.join(", ")) }
     }
 }

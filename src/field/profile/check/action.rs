@@ -68,10 +68,9 @@ pub(super) fn action(
 fn steps(raw: &raw::Action, place: Place, faults: &mut Faults<'_>) -> Option<Vec<Step>> {
     match (&raw.table, &raw.address) {
         (None, None) if !raw.step.is_empty() => {
-            for lone in [raw.value.as_ref().map(Spanned::span), raw.values.as_ref().map(Spanned::span)] {
-                if let Some(span) = lone {
-                    faults.add(span, "what is written stands in the steps", "move it into a step's `write`");
-                }
+            let lone = [raw.value.as_ref().map(Spanned::span), raw.values.as_ref().map(Spanned::span)];
+            for span in lone.into_iter().flatten() {
+                faults.add(span, "what is written stands in the steps", "move it into a step's `write`");
             }
             raw.step.iter().map(|step| self::step(step, place, faults)).collect()
         }
@@ -148,7 +147,7 @@ fn list(address: u16, values: &Spanned<Vec<u16>>, most: usize, what: &str, fault
 }
 
 fn shifted(address: &Spanned<u16>, place: Place, faults: &mut Faults<'_>) -> Option<u16> {
-    let first = u32::from(*address.get_ref()) + place.shift;
+    let first = place.shift.saturating_add(u32::from(*address.get_ref()));
     if beyond(first, 1, address.span(), faults) { None } else { u16::try_from(first).ok() }
 }
 
@@ -199,7 +198,7 @@ fn state(
     };
     let (table, address, count) = match given.get_ref() {
         raw::State::Address(raw::Address { table, address }) => {
-            let first = u32::from(*address) + place.shift;
+            let first = place.shift.saturating_add(u32::from(*address));
             beyond(first, 1, given.span(), faults);
             (*table, u16::try_from(first).ok()?, 1)
         }

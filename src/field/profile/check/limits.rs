@@ -96,7 +96,7 @@ fn parse_duration(text: &str) -> Option<Millis> {
 
 /// A stretch of addresses that would end beyond the last one.
 pub(super) fn beyond(first: u32, words: u16, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
-    let beyond = 0x1_0000 < first + u32::from(words);
+    let beyond = 0x1_0000 < first.saturating_add(u32::from(words));
     if beyond {
         faults.add(span, "its last address is beyond 65535", "");
     }

@@ -4,12 +4,10 @@
 //! apart, or, without a stride, each in a SunSpec model of its own. `{n}` in a name is the number of the member,
 //! `{m}` that of the member of an inner group.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::{
-    ActionSpec, Encoding, GroupSpec, LayoutSpec, Limits, POINTS_MAX, PointSpec, ServiceRule, raw,
-};
+use super::super::{ActionSpec, GroupSpec, LayoutSpec, Limits, POINTS_MAX, PointSpec, ServiceRule, raw};
+use super::linked::{atomic, is_factor, service};
 use super::{Faults, Names, action, limits, point};
 
 /// The points and actions of a file, written out.
@@ -70,12 +68,17 @@ impl<'a> Map<'a> {
             let model = raw.model.as_ref().map(|model| *model.get_ref());
             if let Some(model) = &raw.model {
                 map.model.get_or_insert(model.span());
+            } else if let Some(index) = &raw.model_index {
+                faults.add(index.span(), "model_index needs a model", "");
             }
             let index = raw.model_index.as_ref().map_or(0, |index| *index.get_ref());
             map.pending.push((raw, Place { model, index, ..Place::default() }));
         }
         if POINTS_MAX < map.points.len() {
             faults.add(0..0, format!("these are more than {POINTS_MAX} points"), "");
+        }
+        if POINTS_MAX < map.pending.len() {
+            faults.add(0..0, format!("these are more than {POINTS_MAX} actions"), "");
         }
         map.link(faults);
         map.act(limits, faults);
@@ -113,6 +116,10 @@ impl<'a> Map<'a> {
             let help = "give both or none";
             faults.add(raw.name.span(), "a repeated point has `count`, and {n} in its name", help);
         }
+        for lone in [&raw.stride, &raw.first].into_iter().flatten().filter(|_| raw.count.is_none()) {
+            faults.add(lone.span(), "only a repeated point has this", "give `count` too, or leave it out");
+        }
+        let start = raw.first.as_ref().map_or(1, |first| *first.get_ref());
         let words = point::single(raw, faults).words();
         let stride = raw.stride.as_ref().map_or(words, |stride| *stride.get_ref());
         if count == 0 || (1 < count && stride < words) {
@@ -129,7 +136,7 @@ impl<'a> Map<'a> {
                 shift: u32::from(n) * u32::from(stride),
                 model,
                 index: raw.model_index.as_ref().map_or(0, |index| *index.get_ref()),
-                outer: raw.count.as_ref().map(|_| u32::from(raw.first.unwrap_or(1)) + u32::from(n)),
+                outer: raw.count.as_ref().map(|_| u32::from(start) + u32::from(n)),
                 inner: None,
             };
             if self.point(raw, place, limits, faults).is_none() {
@@ -147,7 +154,7 @@ impl<'a> Map<'a> {
         faults: &mut Faults<'_>,
     ) -> Option<usize> {
         let one = point::single(raw, faults);
-        let first = u32::from(one.address) + place.shift;
+        let first = place.shift.saturating_add(u32::from(one.address));
         let beyond = limits::beyond(first, one.words(), raw.address.span(), faults);
         if beyond || POINTS_MAX < self.points.len() {
             return None;
@@ -189,6 +196,11 @@ impl<'a> Map<'a> {
         let nested = outer.outer.is_some();
         let own_model = head.model.as_ref().map(|model| *model.get_ref());
         self.check_group(raw, nested, faults);
+        if raw.points.is_empty() && raw.actions.is_empty() && raw.groups.is_empty() {
+            let help = "write [[group.point]]";
+            faults.add(raw.head.span(), "there is nothing in this group", help);
+            return Vec::new();
+        }
         let count = *head.count.get_ref();
         let mut members = Vec::new();
         for n in 0..count {
@@ -198,7 +210,7 @@ impl<'a> Map<'a> {
                 None => (0, n),
             };
             let place = Place {
-                shift: outer.shift + shift,
+                shift: outer.shift.saturating_add(shift),
                 model: own_model.or(outer.model),
                 index: outer.index.saturating_add(index),
                 outer: if nested { outer.outer } else { number },
@@ -209,7 +221,7 @@ impl<'a> Map<'a> {
         }
         if let Some(from) = &head.count_from {
             let from = from.get_ref();
-            let address = u32::from(from.address) + outer.shift;
+            let address = outer.shift.saturating_add(u32::from(from.address));
             limits::beyond(address, 1, head.count.span(), faults);
             self.groups.push(GroupSpec {
                 table: from.table,
@@ -245,11 +257,8 @@ impl<'a> Map<'a> {
             let help = "models are counted by the chain itself; other numbers stand in input or holding";
             faults.add(from.span(), "this is not counted here", help);
         }
-        if raw.points.is_empty() && raw.actions.is_empty() && raw.groups.is_empty() {
-            faults.add(raw.head.span(), "there is nothing in this group", "write [[group.point]]");
-        }
         for point in &raw.points {
-            let own = [&point.count, &point.stride, &point.model, &point.model_index];
+            let own = [&point.count, &point.stride, &point.first, &point.model, &point.model_index];
             for given in own.into_iter().flatten() {
                 let help = "give it to the group; for repeats within, write an inner group";
                 faults.add(given.span(), "a point of a group does not have this", help);
@@ -318,71 +327,6 @@ impl<'a> Map<'a> {
             }
             let known = action::Known { points: &self.points, names: &self.names, limits };
             self.actions.extend(action::action(raw, *place, name, &known, faults));
-        }
-    }
-}
-
-/// What can be the exponent of another point.
-fn is_factor(point: &PointSpec) -> bool {
-    let plain = (point.scaling.scale - 1.0).abs() < f64::EPSILON && point.scaling.offset.abs() < f64::EPSILON;
-    point.encoding == Encoding::I16 && point.part.is_none() && plain && point.factor.is_none()
-}
-
-fn service(
-    state: usize,
-    raw: &raw::Point,
-    place: &Place,
-    points: &[PointSpec],
-    names: &Names,
-    faults: &mut Faults<'_>,
-) -> ServiceRule {
-    if raw.not_in_service.is_empty() || raw.applies_to.is_empty() {
-        faults.add(raw.name.span(), "not_in_service and applies_to belong together", "give both or none");
-    }
-    let class = &points[state].class;
-    let mut applies_to = Vec::new();
-    for given in &raw.applies_to {
-        let name = place.name(given.get_ref());
-        match names.get(&name) {
-            None => faults.no_point(&name, given.span()),
-            Some(at) if points[*at].class != *class => faults.add(
-                given.span(),
-                format!("\"{name}\" is not read in the scan class of its state"),
-                "give both points the same class, so that one poll reads both",
-            ),
-            Some(at) if *at == state => faults.add(given.span(), "a state cannot apply to itself", ""),
-            Some(at) => applies_to.push(*at),
-        }
-    }
-    ServiceRule { state, out_of_service: raw.not_in_service.clone(), applies_to }
-}
-
-/// Points that must not be torn apart have to fit into one request.
-fn atomic(
-    points: &[PointSpec],
-    linked: &[(usize, &raw::Point, Place)],
-    limits: &Limits,
-    faults: &mut Faults<'_>,
-) {
-    let mut first_of: BTreeMap<u16, usize> = BTreeMap::new();
-    let mut reach: BTreeMap<u16, (u16, u32)> = BTreeMap::new();
-    for (at, raw, _) in linked {
-        let Some(number) = &raw.atomic else { continue };
-        let point = &points[*at];
-        let first = &points[*first_of.entry(*number.get_ref()).or_insert(*at)];
-        let place = |point: &PointSpec| (point.table, point.class.clone(), point.model, point.model_index);
-        if place(first) != place(point) {
-            let help = "the points of one number share table, class and model";
-            faults.add(number.span(), "these cannot be read in one request", help);
-            continue;
-        }
-        let end = u32::from(point.address) + u32::from(point.words());
-        let span = reach.entry(*number.get_ref()).or_insert((point.address, end));
-        *span = (span.0.min(point.address), span.1.max(end));
-        let most = if point.table.holds_bits() { limits.max_bits } else { limits.max_registers };
-        if u32::from(most) < span.1 - u32::from(span.0) {
-            let help = format!("one request reads at most {most} here");
-            faults.add(number.span(), "these cannot be read in one request", &help);
         }
     }
 }

@@ -7,7 +7,9 @@
 
 mod backoff;
 mod health;
+mod job;
 mod latency;
+mod map;
 mod order;
 mod poll;
 mod unit;
@@ -19,6 +21,10 @@ mod fault_tests;
 mod order_tests;
 #[cfg(test)]
 mod poll_tests;
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::poll_tests::{device, link};
+}
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -37,6 +43,7 @@ use self::worker::{Lanes, Question, Queued, Worker};
 use crate::clock;
 use crate::exchange::Inbox;
 use crate::field::frames::FrameLog;
+use crate::field::learnt::Learnt;
 use crate::field::options::LinkOptions;
 use crate::field::pdu::{Reply, Request};
 use crate::field::stats::{LinkStats, Tally};
@@ -108,6 +115,20 @@ impl Field {
     /// Outside of a tokio runtime, or if a device has not exactly one point id for each point of its profile.
     #[must_use]
     pub fn spawn(links: Vec<LinkOptions>, inbox: Inbox, stop: CancellationToken) -> Self {
+        Self::spawn_with(links, inbox, &Learnt::default(), stop)
+    }
+
+    /// The same, with what was learnt of the devices before.
+    ///
+    /// # Panics
+    /// As `spawn`.
+    #[must_use]
+    pub fn spawn_with(
+        links: Vec<LinkOptions>,
+        inbox: Inbox,
+        learnt: &Learnt,
+        stop: CancellationToken,
+    ) -> Self {
         let polled = Arc::new(AtomicU64::new(0));
         let mut field = Self {
             links: Vec::with_capacity(links.len()),
@@ -141,6 +162,7 @@ impl Field {
                 rejected: Arc::clone(&rejected),
                 polled: Arc::clone(&polled),
                 reports: Arc::new(reports.clone()),
+                learnt: learnt.clone(),
                 stop: field.stop.clone(),
             };
             let name = options.name.clone();
@@ -231,6 +253,7 @@ struct Outside {
     rejected: Arc<Rejected>,
     polled: Arc<AtomicU64>,
     reports: Arc<Reports>,
+    learnt: Learnt,
     stop: CancellationToken,
 }
 

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod decode;
 pub mod frame;
 pub mod frames;
+pub mod learnt;
 pub mod link;
 pub mod options;
 pub mod pdu;

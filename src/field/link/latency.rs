@@ -11,9 +11,6 @@ const TIMES_SLOWEST: u64 = 4;
 /// No deadline is shorter: adapters, gateways and busy machines add this much without any fault of the unit.
 const FLOOR: Millis = Millis(100);
 
-/// The turnaround that plans reckon with before the first reply: what field devices take.
-const TURNAROUND_EXPECTED_US: u64 = 10_000;
-
 /// How far one reply moves the average, as a part of the difference.
 const SMOOTHING: u64 = 8;
 
@@ -52,9 +49,9 @@ impl Latency {
         wanted.times(factor).min(ceiling)
     }
 
-    /// The turnaround to plan with.
-    pub(super) fn turnaround_us(&self) -> u64 {
-        self.average_us.unwrap_or(TURNAROUND_EXPECTED_US)
+    /// The turnaround to plan with, once it has been measured often enough to mean something.
+    pub(super) fn turnaround_us(&self) -> Option<u64> {
+        self.average_us.filter(|_| REMEMBERED <= self.heard)
     }
 }
 
@@ -86,9 +83,10 @@ mod tests {
     #[test]
     fn the_average_settles_on_what_is_measured() {
         let mut latency = Latency::default();
-        assert_eq!(latency.turnaround_us(), TURNAROUND_EXPECTED_US);
+        assert_eq!(latency.turnaround_us(), None);
         (0..100).for_each(|_| latency.heard(40_000));
         (0..100).for_each(|_| latency.heard(20_000));
-        assert!((19_900..=20_100).contains(&latency.turnaround_us()), "{}", latency.turnaround_us());
+        let settled = latency.turnaround_us();
+        assert!(settled.is_some_and(|us| (19_900..=20_100).contains(&us)), "{settled:?}");
     }
 }

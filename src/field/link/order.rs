@@ -8,6 +8,7 @@
 //! An order is written at most once, and never after its deadline or the stop. The answer says what is known of the write
 //! itself; whether the breaker moved is the sequence's to see in the points, which are read right after.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -50,7 +51,12 @@ impl Worker<'_> {
     async fn drive(&mut self, order: &Order) -> Result<(), DriveFault> {
         let (unit, action) = *self.allowed.get(&order.action).ok_or(DriveFault::NotAllowed)?;
         let device = &self.options.devices[unit];
-        let action = &device.profile.actions[action];
+        // As placed now: what the device does not have cannot be ordered.
+        let profile = Arc::clone(&self.maps[unit].profile);
+        let action = &profile.actions[action];
+        if action.model.is_some() {
+            return Err(DriveFault::NotSent);
+        }
         let result = self.write_once(self.units[unit].station, action, order.answer_by).await;
         self.hasten(device.device);
         result

@@ -1,17 +1,17 @@
 //! One poll: what is asked, what is heard, and the batch of inputs that comes of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::unit::Job;
+use super::job::Job;
 use super::worker::Worker;
 use crate::clock;
 use crate::field::decode;
-use crate::field::options::DeviceOptions;
 use crate::field::pdu::{Reply, Request};
-use crate::field::plan::Block;
-use crate::field::profile::Table;
+use crate::field::plan::{Barrier, Block};
+use crate::field::profile::{Profile, Table};
 use crate::safety::fact::Input;
 use crate::safety::reading::ReadFault;
 use crate::units::{Uptime, Value};
@@ -49,7 +49,7 @@ enum Heard {
 }
 
 /// Where a block lies.
-type Place = (Table, u16, u16);
+pub(super) type Place = (Table, u16, u16);
 
 /// Replies that came before their block's turn.
 type Ahead = BTreeMap<Place, Result<Vec<u16>, ReadFault>>;
@@ -79,6 +79,15 @@ impl Poll {
         Self { asked: now, slots: vec![Slot { taken: now, result: Err(fault) }; points] }
     }
 
+    /// What the device does not have is not in service.
+    fn absent(&mut self, job: &Job, profile: &Profile) {
+        for (slot, at) in self.slots.iter_mut().zip(&job.points) {
+            if profile.absent.contains(at) || profile.points[*at].model.is_some() {
+                slot.result = Err(ReadFault::NotInService);
+            }
+        }
+    }
+
     /// A block came without its words.
     fn lose(&mut self, job: &Job, block: usize, taken: Uptime, fault: ReadFault) {
         for at in &job.asks[block].block.points {
@@ -87,10 +96,10 @@ impl Poll {
     }
 
     /// Decodes the points of a block.
-    fn take(&mut self, job: &Job, block: usize, device: &DeviceOptions, words: &[u16], taken: Uptime) {
+    fn take(&mut self, job: &Job, block: usize, profile: &Profile, words: &[u16], taken: Uptime) {
         let block = &job.asks[block].block;
         for at in &block.points {
-            let point = &device.profile.points[*at];
+            let point = &profile.points[*at];
             let start = usize::from(point.address - block.address);
             let raw = words.get(start..start + usize::from(point.words())).unwrap_or(&[]);
             self.put(job, *at, Slot { taken, result: decode::value(point, raw) });
@@ -128,7 +137,7 @@ impl Worker<'_> {
     }
 
     async fn deliver(&mut self, at: usize, poll: Poll) {
-        let batch = self.inputs(&self.jobs[at], poll);
+        let batch = self.inputs(at, poll);
         self.outbox.push_back(batch);
         self.flush().await;
         self.health.look(&self.options.name, &self.outside, clock::uptime());
@@ -147,13 +156,20 @@ impl Worker<'_> {
     /// Asks block by block. A unit that fails to answer one is not asked for the others of this poll.
     async fn ask(&mut self, at: usize, begun: Uptime) -> Poll {
         let unit = self.jobs[at].unit;
-        let device = self.device(unit);
-        self.jobs[at].relearn(device, begun);
+        if let Err(fault) = self.look_at_map(unit, begun).await {
+            if !matches!(fault, ReadFault::Exception(_)) {
+                self.note_silence(unit, fault, begun, clock::uptime());
+            }
+            return Poll::unread(begun, self.jobs[at].points.len(), fault);
+        }
+        let profile = Arc::clone(&self.maps[unit].profile);
         if self.line.unsettled_until_us(self.units[unit].station).is_none() {
             self.jobs[at].uncut();
         }
         let mut ahead = self.ask_ahead(at).await;
         let mut poll = Poll::unread(begun, self.jobs[at].points.len(), ReadFault::Disconnected);
+        poll.absent(&self.jobs[at], &profile);
+        let mut lessons = Vec::new();
         let mut asked = None;
         let mut answered = false;
         let mut block = 0;
@@ -166,7 +182,7 @@ impl Worker<'_> {
             self.serve_orders().await;
             if self.is_ambiguous(at, block) {
                 // A late reply could be taken for this one's: asked for otherwise, it cannot.
-                if !self.jobs[at].recut(block, device) {
+                if !self.jobs[at].recut(block, &profile) {
                     poll.lose(&self.jobs[at], block, clock::uptime(), ReadFault::Timeout);
                     block += 1;
                 }
@@ -177,13 +193,15 @@ impl Worker<'_> {
             answered |= matches!(heard, Heard::Words(_) | Heard::Refused(_) | Heard::Failed(_));
             match heard {
                 Heard::Words(words) => {
-                    self.jobs[at].asks[block].accepted();
-                    poll.take(&self.jobs[at], block, device, &words, taken);
+                    self.jobs[at].asks[block].accept();
+                    poll.take(&self.jobs[at], block, &profile, &words, taken);
                 }
                 // What was refused is asked for again at once, in two parts.
-                Heard::Refused(_) if self.jobs[at].split(block, device, taken) => continue,
+                Heard::Refused(_) if self.jobs[at].split(block, &profile) => continue,
                 Heard::Refused(code) => {
                     self.jobs[at].asks[block].refuse(code, taken);
+                    lessons
+                        .extend(self.jobs[at].asks[block].block.points.iter().copied().map(Barrier::Point));
                     poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code));
                 }
                 Heard::Failed(code) => {
@@ -205,6 +223,8 @@ impl Worker<'_> {
             }
             block += 1;
         }
+        lessons.extend(self.jobs[at].lessons());
+        self.learn(unit, lessons);
         poll.asked = asked.unwrap_or(begun);
         if answered {
             self.note_answer(unit);
@@ -277,7 +297,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn read_block(&mut self, unit: usize, wanted: Place) -> Result<Vec<u16>, ReadFault> {
+    pub(super) async fn read_block(&mut self, unit: usize, wanted: Place) -> Result<Vec<u16>, ReadFault> {
         let (station, within) =
             (self.units[unit].station, self.units[unit].latency.deadline(self.options.timeout));
         let begun = clock::uptime();
@@ -307,24 +327,40 @@ impl Worker<'_> {
         }
     }
 
-    /// One batch of all points of the poll.
-    fn inputs(&self, job: &Job, mut poll: Poll) -> Vec<Input> {
-        let device = self.device(job.unit);
-        for rule in &device.profile.services {
+    /// Scale factors, states out of service, and devices that just came back: what becomes of decoded values.
+    fn finish(&mut self, at: usize, poll: &mut Poll) {
+        let job = &self.jobs[at];
+        let map = &mut self.maps[job.unit];
+        let profile = Arc::clone(&map.profile);
+        for (slot, point) in poll.slots.iter().zip(&job.points) {
+            map.note(*point, slot.result);
+        }
+        for (slot, point) in poll.slots.iter_mut().zip(&job.points) {
+            if let Some(factor) = profile.points[*point].factor {
+                slot.result = decode::with_factor(slot.result, map.factor(factor));
+            }
+        }
+        for rule in &profile.services {
             let Ok(state) = job.points.binary_search(&rule.state) else { continue };
             let state = poll.slots[state].result;
             for point in &rule.applies_to {
-                if let Ok(at) = job.points.binary_search(point) {
-                    poll.slots[at].result = decode::in_service(rule, state, poll.slots[at].result);
+                if let Ok(slot) = job.points.binary_search(point) {
+                    poll.slots[slot].result = decode::in_service(rule, state, poll.slots[slot].result);
                 }
             }
         }
-        let settling = clock::uptime() < self.units[job.unit].settle_until;
-        if settling {
+        if clock::uptime() < self.units[job.unit].settle_until {
             for slot in poll.slots.iter_mut().filter(|slot| slot.result.is_ok()) {
                 slot.result = Err(ReadFault::NotInService);
             }
         }
+    }
+
+    /// One batch of all points of the poll.
+    fn inputs(&mut self, at: usize, mut poll: Poll) -> Vec<Input> {
+        self.finish(at, &mut poll);
+        let job = &self.jobs[at];
+        let device = self.device(job.unit);
         let sampled = |(slot, at): (&Slot, &usize)| {
             if let Err(fault) = slot.result {
                 self.outside.tally.lost(fault);

@@ -24,7 +24,7 @@ pub(super) const HEADER: &str = "id = \"x\"\nvendor = \"v\"\nmodels = []\nkind =
 const TEN: &str = "[[point]]\nname = \"r-{n}\"\ncount = 10\ntable = \"holding\"\naddress = 100\ntype = \"u16\"\nclass = \"fast\"\n";
 
 /// A device whose points have the ids `1000 × unit + position`.
-pub(super) fn device(unit: u8, profile: &str, period: u64) -> DeviceOptions {
+pub(crate) fn device(unit: u8, profile: &str, period: u64) -> DeviceOptions {
     let profile = Profile::parse(&format!("{HEADER}{profile}"), "x").unwrap();
     let points = (0..profile.points.len()).map(|at| PointId::at(usize::from(unit) * 1000 + at)).collect();
     DeviceOptions {
@@ -38,7 +38,7 @@ pub(super) fn device(unit: u8, profile: &str, period: u64) -> DeviceOptions {
     }
 }
 
-pub(super) fn link(address: &str, devices: Vec<DeviceOptions>) -> LinkOptions {
+pub(crate) fn link(address: &str, devices: Vec<DeviceOptions>) -> LinkOptions {
     LinkOptions {
         name: "link".to_owned(),
         endpoint: Endpoint::tcp(address.to_owned()),

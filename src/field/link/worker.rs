@@ -22,12 +22,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::Outside;
 use super::backoff::{Jitter, Reconnect};
 use super::health::Health;
-use super::unit::{Job, Turn, Unit};
+use super::job::Job;
+use super::map::Map;
+use super::unit::{Turn, Unit};
 use crate::clock;
 use crate::field::frame::Station;
 use crate::field::options::{DeviceOptions, LinkOptions};
 use crate::field::pdu::{Reply, Request};
-use crate::field::profile::Write;
+use crate::field::profile::{ActionSpec, Profile, Write};
 use crate::field::transaction::Line;
 use crate::safety::fact::{Input, Order};
 use crate::safety::reading::ReadFault;
@@ -78,6 +80,7 @@ pub(super) struct Worker<'a> {
     /// Device and profile action of every order that may be carried out here (S22).
     pub(super) allowed: BTreeMap<ActionId, (usize, usize)>,
     pub(super) units: Vec<Unit>,
+    pub(super) maps: Vec<Map>,
     pub(super) jobs: Vec<Job>,
     pub(super) reconnect: Reconnect,
     jitter: Jitter,
@@ -93,11 +96,12 @@ impl<'a> Worker<'a> {
         // After a panic nothing is known of the units any more.
         outside.tally.units_dead.store(0, Relaxed);
         outside.tally.connected.store(false, Relaxed);
-        let mut line = Line::new(&options.endpoint)
+        let line = Line::new(&options.endpoint)
             .with_ceiling(options.timeout)
             .with_records(outside.frames.clone(), Arc::clone(&outside.rejected));
-        line.permit(options.devices.iter().flat_map(permitted).collect());
         let health = Health::from_now(&outside);
+        let map = |device| Map::new(options, device, outside.learnt.of(options, device), now);
+        let maps = options.devices.iter().map(map).collect();
         let mut allowed = BTreeMap::new();
         for (unit, device) in options.devices.iter().enumerate() {
             for (id, name) in &device.actions {
@@ -114,6 +118,7 @@ impl<'a> Worker<'a> {
             outside,
             allowed,
             units: options.devices.iter().map(Unit::new).collect(),
+            maps,
             jobs: Job::all(&options.devices, now),
             reconnect: Reconnect::default(),
             jitter: Jitter::new(&options.name, now),
@@ -125,6 +130,8 @@ impl<'a> Worker<'a> {
 
     /// Until both lanes are closed and empty.
     pub(super) async fn run(mut self) {
+        self.plan_all(clock::uptime());
+        self.permit();
         loop {
             self.serve_orders().await;
             while let Ok(device) = self.lanes.refreshes.try_recv() {
@@ -290,6 +297,7 @@ impl<'a> Worker<'a> {
             self.dead_rest_until = now.plus(now.since(asked).times(DEAD_SHARE));
         }
         if turn == Turn::Died {
+            self.forget_place(unit);
             let device = self.device(unit);
             tracing::warn!(
                 link = self.options.name,
@@ -335,12 +343,11 @@ impl<'a> Worker<'a> {
 }
 
 /// What the actions given to a device write: the last gate has a list of its own.
-fn permitted(device: &DeviceOptions) -> Vec<(Station, Write)> {
-    let station = Station::new(device.unit, device.profile.limits.reply_unit_offset);
-    let given = device.actions.iter().filter_map(|(_, name)| device.profile.action(name));
-    given
-        .flat_map(|action| action.writes().map(|write| (station, write.clone())).collect::<Vec<_>>())
-        .collect()
+pub(super) fn permitted(device: &DeviceOptions, profile: &Profile) -> Vec<(Station, Write)> {
+    let station = Station::new(device.unit, profile.limits.reply_unit_offset);
+    let given = device.actions.iter().filter_map(|(_, name)| profile.action(name));
+    let writes = given.flat_map(ActionSpec::writes).filter(|write| profile.allows(write));
+    writes.map(|write| (station, write.clone())).collect()
 }
 
 /// What is left of a transaction's deadline before this moment; `None` if nothing is.

@@ -46,6 +46,7 @@ pub(super) struct Limits {
     #[serde(default)]
     pub(super) single_reads: bool,
     pub(super) pause: Option<Spanned<String>>,
+    pub(super) settle: Option<Spanned<String>>,
     pub(super) reply_unit_offset: Option<Spanned<i16>>,
 }
 

@@ -11,6 +11,9 @@ use crate::units::Millis;
 /// The longest rest that a device may be given between a reply and the next request.
 const PAUSE_MAX: Millis = Millis(1000);
 
+/// The longest that a device that came back may take before its values mean something.
+const SETTLE_MAX: Millis = Millis::from_secs(600);
+
 pub(super) fn limits(raw: &raw::Limits, faults: &mut Faults<'_>) -> Limits {
     let default = Limits::default();
     let mut cap = |given: &Option<Spanned<u16>>, most: u16| {
@@ -22,13 +25,8 @@ pub(super) fn limits(raw: &raw::Limits, faults: &mut Faults<'_>) -> Limits {
     };
     let max_registers = cap(&raw.max_registers, default.max_registers);
     let max_bits = cap(&raw.max_bits, default.max_bits);
-    let pause = raw.pause.as_ref().and_then(|given| {
-        let pause = duration(given, faults)?;
-        if PAUSE_MAX < pause {
-            faults.add(given.span(), format!("a pause is at most {PAUSE_MAX}"), "");
-        }
-        Some(pause)
-    });
+    let pause = span(raw.pause.as_ref(), "a pause", PAUSE_MAX, faults);
+    let settle = span(raw.settle.as_ref(), "settling", SETTLE_MAX, faults);
     if let Some(offset) = &raw.reply_unit_offset
         && !(-255..=255).contains(offset.get_ref())
     {
@@ -43,8 +41,23 @@ pub(super) fn limits(raw: &raw::Limits, faults: &mut Faults<'_>) -> Limits {
         unwritable: ranges(&raw.unwritable, faults),
         single_reads: raw.single_reads,
         pause: pause.unwrap_or_default(),
+        settle: settle.unwrap_or_default(),
         reply_unit_offset: raw.reply_unit_offset.as_ref().map_or(0, |offset| *offset.get_ref()),
     }
+}
+
+fn span(
+    given: Option<&Spanned<String>>,
+    what: &str,
+    most: Millis,
+    faults: &mut Faults<'_>,
+) -> Option<Millis> {
+    let given = given?;
+    let lasts = duration(given, faults)?;
+    if most < lasts {
+        faults.add(given.span(), format!("{what} is at most {most}"), "");
+    }
+    Some(lasts)
 }
 
 fn ranges(raws: &[Spanned<raw::Range>], faults: &mut Faults<'_>) -> Vec<Forbidden> {

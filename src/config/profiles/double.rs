@@ -37,7 +37,7 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
 /// A device whose points belong together and cannot be read together.
 pub(super) fn torn(profile: &Profile) -> ProfileView {
     let mut profile = profile.clone();
-    profile.limits.max_registers = 1;
+    (profile.limits.max_registers, profile.limits.max_bits) = (1, 1);
     profile.points.iter_mut().filter(|point| point.words() == 1).take(2).for_each(|it| it.atomic = Some(1));
     ProfileView { id: "torn".to_owned(), ..view(Arc::new(profile)) }
 }

@@ -17,11 +17,7 @@ use crate::units::Millis;
 /// Someone who can be asked.
 pub trait Asker: Send {
     /// Asks one unit. Writes are refused as `Malformed` and never sent.
-    fn ask(
-        &mut self,
-        unit: u8,
-        request: &Request,
-    ) -> impl Future<Output = Result<Reply, ReadFault>> + Send;
+    fn ask(&mut self, unit: u8, request: &Request) -> impl Future<Output = Result<Reply, ReadFault>> + Send;
 
     /// Why there was no connection, if the last question failed for want of one.
     fn trouble(&self) -> Option<&str>;

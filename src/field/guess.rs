@@ -208,11 +208,8 @@ fn scaled(
     let is_float = matches!(layout, Layout::Float(_));
     let decimals = (0..=if is_float { 0 } else { Scale::DECIMALS }).map(Scale::Decimal);
     // Powers of two only where a range sorts them: there are too many to look through.
-    let binaries = if is_float || expected.is_none() || matches!(layout, Layout::Bcd(_)) {
-        0
-    } else {
-        Scale::BINARIES
-    };
+    let binaries =
+        if is_float || expected.is_none() || matches!(layout, Layout::Bcd(_)) { 0 } else { Scale::BINARIES };
     let order = |order| if order == Order::Big { 0 } else { 4 };
     let cost = layout.cost() + order(byte_order) + order(word_order);
     decimals
@@ -224,7 +221,7 @@ fn scaled(
                 None => is_of_human_size(value),
             };
             // A float in range is rarely there by chance, unless it is a mere zero.
-            let bonus = if is_float && plausible && 0.0 < value.abs() { 2 } else { 0 };
+            let bonus = if is_float && plausible && 0.0 < value.abs() { 6 } else { 0 };
             let cost = (cost + scale.cost()).saturating_sub(bonus);
             Guess { layout, byte_order, word_order, scale, value, plausible, cost }
         })

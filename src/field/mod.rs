@@ -20,6 +20,7 @@ pub mod pdu;
 pub mod plan;
 pub mod probe;
 pub mod profile;
+pub mod scan;
 pub mod stats;
 pub mod transaction;
 

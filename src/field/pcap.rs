@@ -140,13 +140,7 @@ fn ip_header(from: Ipv4Addr, to: Ipv4Addr, id: u16, data: usize) -> Vec<u8> {
     header
 }
 
-fn tcp_segment(
-    from: Ipv4Addr,
-    to: Ipv4Addr,
-    ports: [u16; 2],
-    numbers: [u32; 2],
-    data: &[u8],
-) -> Vec<u8> {
+fn tcp_segment(from: Ipv4Addr, to: Ipv4Addr, ports: [u16; 2], numbers: [u32; 2], data: &[u8]) -> Vec<u8> {
     let mut segment = Vec::with_capacity(TCP_HEADER + data.len());
     ports.into_iter().for_each(|port| segment.extend(port.to_be_bytes()));
     numbers.into_iter().for_each(|number| segment.extend(number.to_be_bytes()));
@@ -167,7 +161,8 @@ fn tcp_segment(
 
 /// The Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low)));
+    let words =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low)));
     let mut sum: u32 = words.sum();
     while 0xFFFF < sum {
         sum = (sum & 0xFFFF) + (sum >> 16);

@@ -2,11 +2,11 @@
 //!
 //! Reads only. Point by point where a block is refused, so that every row says what the device says of it.
 
+use crate::field::ask::{Asker, OwnLine};
 use crate::field::decode;
 use crate::field::options::Endpoint;
-use crate::field::plan::{self, Block, Cost};
+use crate::field::plan::{self, Cost};
 use crate::field::profile::{Profile, Table};
-use crate::field::transaction::Line;
 use crate::safety::reading::ReadFault;
 use crate::units::{Millis, Unit, Value};
 
@@ -31,11 +31,15 @@ pub struct ProbeRow {
     pub label: Option<String>,
 }
 
-/// Reads every point of a profile from one unit, on a connection of its own: not for a link
-/// that a running daemon owns. One row per point, in the order of the profile. `timeout` holds for the
-/// connection and for each request.
+/// Reads every point of a profile from one unit, on a connection of its own: not for a link that a running daemon
+/// owns. `timeout` holds for the connection and for each request.
 pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Millis) -> Vec<ProbeRow> {
-    let mut line = Line::new(endpoint);
+    read_through(&mut OwnLine::new(endpoint, timeout, timeout), unit, profile).await
+}
+
+/// Reads every point of a profile from one unit. One row per point, in the order of the profile.
+pub async fn read_through(asker: &mut impl Asker, unit: u8, profile: &Profile) -> Vec<ProbeRow> {
+    let profile = &placed(asker, unit, profile).await;
     let all: Vec<usize> = (0..profile.points.len()).collect();
     let mut blocks = plan::blocks(&profile.points, &all, &profile.limits, Cost::TCP);
     blocks.reverse();
@@ -45,7 +49,7 @@ pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Mil
     while let Some(block) = blocks.pop() {
         let words = match gone {
             Some(fault) => Err(fault),
-            None => read_block(&mut line, unit, &block, timeout).await,
+            None => asker.read(unit, block.table, block.address, block.count).await,
         };
         if let Err(fault @ (ReadFault::Disconnected | ReadFault::Timeout)) = words {
             // What does not answer once costs one time-out, not one for each block.
@@ -77,14 +81,10 @@ pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Mil
     profile.points.iter().zip(read).map(|(point, (words, result))| row(point, words, result)).collect()
 }
 
-async fn read_block(
-    line: &mut Line,
-    unit: u8,
-    block: &Block,
-    timeout: Millis,
-) -> Result<Vec<u16>, ReadFault> {
-    line.connect(timeout).await.map_err(|_| ReadFault::Disconnected)?;
-    line.read(unit, block.table, block.address, block.count, timeout).await
+/// The profile as this unit has it: where its models lie and how many members its groups have is asked here,
+/// before any point is.
+async fn placed(_asker: &mut impl Asker, _unit: u8, profile: &Profile) -> Profile {
+    profile.clone()
 }
 
 fn row(

@@ -12,7 +12,7 @@ use crate::units::Millis;
 
 /// What `field::link` is going to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "stands in for one that has them")]
+#[allow(missing_docs, dead_code, unreachable_pub, reason = "stands in for one that has them")]
 pub enum AskFault {
     NoSuchLink,
     Busy,

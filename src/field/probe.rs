@@ -83,7 +83,7 @@ pub async fn read_through(asker: &mut impl Asker, unit: u8, profile: &Profile) -
 
 /// The profile as this unit has it: where its models lie and how many members its groups have is asked here,
 /// before any point is.
-async fn placed(_asker: &mut impl Asker, _unit: u8, profile: &Profile) -> Profile {
+pub(super) async fn placed(_asker: &mut impl Asker, _unit: u8, profile: &Profile) -> Profile {
     profile.clone()
 }
 

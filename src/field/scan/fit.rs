@@ -10,6 +10,7 @@ use super::Identity;
 use super::notes::{Notes, printable};
 use crate::field::ask::Asker;
 use crate::field::decode;
+use crate::field::probe::placed;
 use crate::field::profile::{IdentityCheck, Order, PointSpec, Profile, Table, TextSpec};
 use crate::safety::reading::ReadFault;
 use crate::safety::site::Labels;
@@ -61,10 +62,11 @@ pub(super) async fn judge<A: Asker>(
     identity: &Identity,
     profile: &Arc<Profile>,
 ) -> Option<Candidate> {
+    let here = &placed(notes, notes.unit, profile).await;
     let mut evidence = Vec::new();
     let (mut agrees, mut contradicts) = (false, false);
     for check in &profile.identity {
-        match hear(notes, identity, profile, check).await {
+        match hear(notes, identity, here, check).await {
             Says::Yes(sentence) => {
                 agrees = true;
                 evidence.push(sentence);
@@ -77,7 +79,7 @@ pub(super) async fn judge<A: Asker>(
             Says::Nothing => {}
         }
     }
-    let looks = if contradicts && !agrees { Looks::default() } else { look(notes, profile).await };
+    let looks = if contradicts && !agrees { Looks::default() } else { look(notes, here).await };
     if 0.0 < looks.asked {
         evidence.push(format!(
             "{} of {} points looked at answer, {:.0} of {:.0} look right",
@@ -211,9 +213,10 @@ fn runs(profile: &Profile) -> Vec<Vec<usize>> {
         };
         limits.read_clears.iter().chain(&limits.forbidden).any(touches)
     };
-    // Points of a SunSpec model, or with a factor elsewhere, have no value of their own yet.
+    // Points of a model that was not found, or with a factor elsewhere, have no value of their own.
     let whole = |point: &PointSpec| point.model.is_none() && point.factor.is_none() && !clears(point);
-    let mut order: Vec<usize> = (0..profile.points.len()).filter(|at| whole(&profile.points[*at])).collect();
+    let present = |at: &usize| whole(&profile.points[*at]) && !profile.absent.contains(at);
+    let mut order: Vec<usize> = (0..profile.points.len()).filter(present).collect();
     order.sort_by_key(|at| (profile.points[*at].table, profile.points[*at].address));
     let mut runs: Vec<Vec<usize>> = Vec::new();
     for at in order {

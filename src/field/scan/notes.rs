@@ -100,6 +100,21 @@ impl<'a, A: Asker> Notes<'a, A> {
     }
 }
 
+impl<A: Asker> Asker for Notes<'_, A> {
+    async fn ask(&mut self, _: u8, request: &Request) -> Result<Reply, ReadFault> {
+        match *request {
+            Request::Read { table, address, count } => {
+                Notes::read(self, table, address, count).await.map(Reply::Words)
+            }
+            _ => self.ask(request).await,
+        }
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        self.asker.trouble()
+    }
+}
+
 /// Text of a device, for people: what cannot be printed is a dot, what pads it is gone.
 pub(super) fn printable(bytes: &[u8]) -> String {
     let padding = |byte: &u8| matches!(byte, 0 | b' ' | 0xFF);

@@ -24,7 +24,9 @@ impl Room {
             until(failure, || {
                 let err = program.err();
                 let (_, rest) = err.split_once(text)?;
-                Some(rest.split_once(": the").or_else(|| rest.split_once(": units"))?.0.to_owned())
+                // `127.0.0.1:1502: units …`
+                let (address, _) = rest.split_once(' ')?;
+                Some(address.trim_end_matches(':').to_owned())
             })
         };
         let (tcp, rtu_over_tcp) = (after("Modbus TCP on "), after("RTU in TCP on "));

@@ -224,9 +224,13 @@ fn runs(profile: &Profile) -> Vec<Vec<usize>> {
         let most = RUN_WORDS_MAX.min(longest(profile, point.table));
         let joins = |run: &Vec<usize>| {
             let (first, last) = (&profile.points[run[0]], &profile.points[run[run.len() - 1]]);
+            let end = u32::from(point.address) + u32::from(point.words());
             let touches = u32::from(last.address) + u32::from(last.words()) == u32::from(point.address);
-            let length = u32::from(point.address) + u32::from(point.words()) - u32::from(first.address);
-            first.table == point.table && touches && length <= u32::from(most) && !limits.single_reads
+            // Of one table and sorted by address: only then is the end behind the first.
+            first.table == point.table
+                && touches
+                && end - u32::from(first.address) <= u32::from(most)
+                && !limits.single_reads
         };
         match runs.last_mut().filter(|run| joins(run)) {
             Some(run) => run.push(at),

@@ -20,7 +20,7 @@ const LASTING_MAX: Duration = Duration::from_secs(3600);
 #[derive(clap::Args)]
 #[command(after_help = "\
 Open it:  wireshark FILE        Modbus TCP decodes by itself
-          wireshark -d rtacser.data==0,mbrtu FILE        a serial link: RTU
+          wireshark -d rtacser.data,mbrtu FILE        a serial link: RTU
           tshark -r FILE -Y modbus        add the same -d for a serial link
 
 The daemon keeps the last 64 KiB of each link's frames at all times: --for 0s writes what is kept and ends.
@@ -121,7 +121,7 @@ async fn save(mut client: Client, link: &LinkEntry, args: &CaptureArgs) -> Resul
         }
     }
     capture.finish().map_err(cannot)?;
-    let hint = if link.is_rtu() { "-d rtacser.data==0,mbrtu " } else { "" };
+    let hint = if link.is_rtu() { "-d rtacser.data,mbrtu " } else { "" };
     say(&format!("{count} frames; open it:  wireshark {hint}{}", args.out.display()));
     Ok(())
 }

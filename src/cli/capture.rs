@@ -76,6 +76,7 @@ pub(crate) fn capture(args: &CaptureArgs) -> Exit {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn call(fault: CallFault) -> (Exit, String) {
     let exit = match fault {
         CallFault::Forbidden(_) => Exit::Permission,

@@ -26,6 +26,7 @@ const WITHIN: Within = Within { request: Millis(1000), connect: Millis(2000) };
 
 /// Arguments of `probe`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
 #[command(after_help = "\
   emberwatch probe bms-1 --config site.toml                        every point of a configured device
   emberwatch probe tcp://192.0.2.10 --unit 1 --read holding:100:10
@@ -217,7 +218,9 @@ async fn once(args: &ProbeArgs, subject: &Subject, way: &mut Way) -> (Exit, Vec<
         return (rows::verdict(&found, way), guess::of_rows(&found, profile, args.expect_range));
     }
     if args.json {
-        found.iter().for_each(|row| print(&rows::json(row)));
+        for row in &found {
+            print(&rows::json(row));
+        }
         return (rows::verdict(&found, way), Vec::new());
     }
     (rows::verdict(&found, way), rows::table(&found))

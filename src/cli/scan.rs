@@ -4,6 +4,7 @@ mod draft;
 mod hosts;
 mod show;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::cli::{Exit, edge_runtime, ended, print, say};
 use crate::field::options::{Endpoint, SerialLine};
 use crate::field::profile::{Profile, builtin};
 use crate::field::scan::{Ended, Found, ScanPlan, anyone, scan as scan_units};
+use crate::runtime::control::protocol::LinkEntry;
 use crate::units::Millis;
 
 /// Units that are asked first, with each setting of a serial line, to find the one that is used.
@@ -174,7 +176,7 @@ async fn settle(args: &ScanArgs, target: &Target, plan: &ScanPlan) -> Option<(En
     let given = args.line.line().unwrap_or(USUAL[0]);
     let endpoint = target.endpoint(given)?;
     let way = Way::to(&endpoint, &socket, within).await;
-    if let Some(line) = way.link().and_then(|link| link.line()) {
+    if let Some(line) = way.link().and_then(LinkEntry::line) {
         return Some((target.endpoint(line)?, way));
     }
     if args.line.line().is_some() || !matches!(target, Target::Serial(_)) || way.link().is_some() {
@@ -188,10 +190,9 @@ async fn settle(args: &ScanArgs, target: &Target, plan: &ScanPlan) -> Option<(En
             say(&format!("trying {line}"));
             let mut way = Way::to(&endpoint, &socket, within).await;
             match anyone(&mut way, units, plan.pause).await {
-                Ok(true) => return Some((endpoint, way)),
                 Ok(false) => {}
-                // The scan itself says it again, and ends.
-                Err(_) => return Some((endpoint, way)),
+                // Without a connection the scan itself says so, and ends.
+                Ok(true) | Err(_) => return Some((endpoint, way)),
             }
         }
     }
@@ -201,9 +202,15 @@ async fn settle(args: &ScanArgs, target: &Target, plan: &ScanPlan) -> Option<(En
 }
 
 fn conclude(args: &ScanArgs, findings: &[Findings], interrupted: bool) -> Exit {
+    if interrupted && std::io::stderr().is_terminal() {
+        // The line of progress is still open.
+        say("");
+    }
     for place in findings {
         let lines = if args.json { show::json(place) } else { show::text(place) };
-        lines.iter().for_each(|line| print(line));
+        for line in &lines {
+            print(line);
+        }
     }
     let found: usize = findings.iter().map(|place| place.found.len()).sum();
     say(&format!("{found} units found{}", if interrupted { ", interrupted" } else { "" }));

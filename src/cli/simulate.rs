@@ -20,6 +20,7 @@ pub(crate) struct SimulateArgs {
     listen: SocketAddr,
     /// Serve it as RTU on a pseudo terminal too, whose path is printed; with LINK, that path leads to it.
     #[arg(long, value_name = "LINK", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "clap's way to tell a flag without its value")]
     pty: Option<Option<PathBuf>>,
     /// Bits per second that the pseudo terminal is paced to.
     #[arg(long, default_value_t = 9600, value_parser = clap::value_parser!(u32).range(300..=4_000_000))]

@@ -8,6 +8,9 @@
 
 use crate::field::profile::Order;
 
+/// The part of a range below which a float is taken for chance.
+const SPECK: f64 = 1e-6;
+
 /// How the bits of a value are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -174,7 +177,7 @@ pub fn guesses(words: &[u16], expected: Option<(f64, f64)>) -> Vec<Guess> {
             }
         }
     }
-    all.sort_by(|one, other| (!one.plausible, one.cost).cmp(&(!other.plausible, other.cost)));
+    all.sort_by_key(|guess| (!guess.plausible, guess.cost));
     let mut kept: Vec<Guess> = Vec::new();
     for guess in all {
         let same = |known: &Guess| {
@@ -217,7 +220,9 @@ fn scaled(
         .map(|scale| {
             let value = scale.of(number);
             let plausible = match expected {
-                Some((low, high)) => low <= value && value <= high,
+                Some((low, high)) => {
+                    low <= value && value <= high && !(is_float && is_speck(value, low, high))
+                }
                 None => is_of_human_size(value),
             };
             // A float in range is rarely there by chance, unless it is a mere zero.
@@ -226,6 +231,12 @@ fn scaled(
             Guess { layout, byte_order, word_order, scale, value, plausible, cost }
         })
         .collect()
+}
+
+/// Too small for the range to be meant: words that are no float mostly read as one of these.
+fn is_speck(value: f64, low: f64, high: f64) -> bool {
+    let size = value.abs();
+    0.0 < size && size < SPECK * low.abs().max(high.abs())
 }
 
 /// Neither a speck nor astronomical: most of the wrong readings of a float are one of the two.

@@ -142,8 +142,8 @@ fn ip_header(from: Ipv4Addr, to: Ipv4Addr, id: u16, data: usize) -> Vec<u8> {
 
 fn tcp_segment(from: Ipv4Addr, to: Ipv4Addr, ports: [u16; 2], numbers: [u32; 2], data: &[u8]) -> Vec<u8> {
     let mut segment = Vec::with_capacity(TCP_HEADER + data.len());
-    ports.into_iter().for_each(|port| segment.extend(port.to_be_bytes()));
-    numbers.into_iter().for_each(|number| segment.extend(number.to_be_bytes()));
+    segment.extend(ports.into_iter().flat_map(u16::to_be_bytes));
+    segment.extend(numbers.into_iter().flat_map(u32::to_be_bytes));
     segment.extend([0x50, FLAGS_PUSH_ACK]);
     for word in [WINDOW, 0, 0] {
         segment.extend(word.to_be_bytes());

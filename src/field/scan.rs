@@ -175,7 +175,7 @@ async fn get_to_know<A: Asker>(
         candidates.extend(fit::judge(notes, &identity, profile).await);
     }
     candidates.retain(|candidate| SCORE_MIN <= candidate.score);
-    candidates.sort_by(|one, other| other.score.cmp(&one.score));
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.score));
     candidates.truncate(CANDIDATES_MAX);
     Found { unit: notes.unit, greeting, identity, candidates }
 }

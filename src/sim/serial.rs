@@ -181,13 +181,11 @@ async fn heard(
     if got.is_empty() {
         return read.await.map(Some);
     }
-    match tokio::time::timeout(SILENCE, read).await {
-        Ok(count) => count.map(Some),
-        Err(_) => {
-            got.clear();
-            Ok(None)
-        }
+    if let Ok(count) = tokio::time::timeout(SILENCE, read).await {
+        return count.map(Some);
     }
+    got.clear();
+    Ok(None)
 }
 
 fn on_line(bytes: usize, baud: u32) -> Duration {

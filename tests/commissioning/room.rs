@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::{Room, alone, rows};
-use crate::program::{Program, emberwatch, finish, free_port, until};
+use crate::program::{Program, emberwatch, finish, free_port, python, until};
 
 /// Scans a place, and follows what was written through check and probe.
 fn scanned_written_and_probed(dir: &Path, target: &str, more: &[&str]) {
@@ -176,4 +176,26 @@ fn a_watch_reads_on_marks_what_changed_and_ends_cleanly() {
     let changed = watch.line("*");
     assert!(changed.trim_start().starts_with("holding  0"), "{changed}");
     assert_eq!(watch.terminate().0, 0, "{}", watch.err());
+}
+
+#[test]
+#[ignore = "until the line asks for identities"]
+fn two_units_of_a_panel_say_what_they_are() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let port = free_port();
+    let panel = Program::start(dir.path(), "panel", python("panel.py").arg(port.to_string()));
+    until(|| panel.err(), || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    let target = format!("tcp://127.0.0.1:{port}");
+    let (code, out, err) = alone(dir.path(), &["scan", &target, "--units", "1-5", "--json"]);
+    assert_eq!(code, 0, "{out}{err}");
+    let units: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<_> = units
+        .iter()
+        .map(|unit| {
+            (unit["unit"].as_u64(), unit["answer"]["words"][0].as_u64(), &unit["identification"][0]["text"])
+        })
+        .collect();
+    let vendor = serde_json::Value::from("Panel Works");
+    assert_eq!(told, [(Some(3), Some(11), &vendor), (Some(4), Some(21), &vendor)], "{out}");
 }

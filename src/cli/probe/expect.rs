@@ -12,16 +12,20 @@ use super::{Subject, rows};
 use crate::cli::{Exit, say};
 use crate::clock;
 use crate::field::probe::ProbeRow;
-use crate::field::profile::{PointSpec, Profile};
+use crate::field::profile::{Encoding, PointSpec, Profile};
 use crate::safety::site::Labels;
-use crate::units::Value;
+use crate::units::{Unit, Value};
 use crate::wire::why;
 
-/// Part of a point's range by which it may differ from what was signed, unless a person writes another.
-const TOLERANCE_OF_RANGE: f64 = 0.02;
-
-/// Part of the value, where a point has no range.
-const TOLERANCE_OF_VALUE: f64 = 0.05;
+/// By how much a value may differ from what was signed, unless a person writes another tolerance: this part of
+/// the value, …
+const TOLERANCE: f64 = 0.05;
+/// … less for voltages, …
+const TOLERANCE_VOLTS: f64 = 0.02;
+/// … but at least so many degrees or per cent, …
+const TOLERANCE_MIN: f64 = 2.0;
+/// … and so many of the device's own steps.
+const TOLERANCE_STEPS: f64 = 10.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,13 +184,19 @@ fn comment(row: &ProbeRow) -> String {
 
 /// By how much a point may differ; `None` for what says nothing of itself, such as counters.
 fn tolerance(point: &PointSpec, value: Option<Value>) -> Option<f64> {
-    let value = value?.get();
-    match (&point.labels, point.range) {
-        (Labels::Enum(_) | Labels::Bits(_), _) => Some(0.0),
-        (Labels::None, Some((low, high))) => Some(rounded((high - low) * TOLERANCE_OF_RANGE)),
-        (Labels::None, None) if point.unit == crate::units::Unit::None => None,
-        (Labels::None, None) => Some(rounded(value.abs() * TOLERANCE_OF_VALUE)),
+    let size = value?.get().abs();
+    if !matches!(point.labels, Labels::None) {
+        return Some(0.0);
     }
+    let part = match point.unit {
+        Unit::None => return None,
+        Unit::Volt => TOLERANCE_VOLTS * size,
+        Unit::Celsius | Unit::Percent | Unit::PercentLfl => (TOLERANCE * size).max(TOLERANCE_MIN),
+        _ => TOLERANCE * size,
+    };
+    let is_float = matches!(point.encoding, Encoding::F32 | Encoding::F64);
+    let steps = if is_float { 0.0 } else { TOLERANCE_STEPS * point.scaling.scale.abs() };
+    Some(rounded(part.max(steps)))
 }
 
 fn rounded(number: f64) -> f64 {
@@ -228,7 +238,9 @@ mod tests {
         let (exit, cells) = judge(&signed.point, &found);
         assert_eq!(exit, Exit::No);
         assert_eq!(cells.iter().filter(|row| row[4] == "DIFFERS").count(), 1);
-        found.iter_mut().for_each(|row| row.result = Err(ReadFault::Timeout));
+        for row in &mut found {
+            row.result = Err(ReadFault::Timeout);
+        }
         assert_eq!(judge(&signed.point, &found).0, Exit::Unavailable);
         assert!(!text.contains("heartbeat\"\n"), "a counter is not compared:\n{text}");
     }

@@ -8,7 +8,7 @@ use crate::field::profile::{Order, Profile};
 use crate::units::Unit;
 
 /// Interpretations shown for one address.
-const SHOWN_MAX: usize = 12;
+const SHOWN_MAX: usize = 8;
 
 /// A range, and its unit where one was written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +73,6 @@ fn block(name: &str, read: &[u16], range: Option<Range>) -> Vec<Vec<String>> {
     let shown = fits.clamp(3, SHOWN_MAX);
     let raw = words(&read[..read.len().min(4)]);
     let mut cells = vec![vec![format!("{name}  {raw}  {wanted}, {fits} of {} fit", all.len())]];
-    // A row of one cell must not widen the first column: it stands on lines of its own.
     cells.extend(all.iter().take(shown).map(|guess| line(guess, range)));
     cells
 }
@@ -84,11 +83,7 @@ fn line(guess: &Guess, range: Option<Range>) -> Vec<String> {
         Order::Little => format!("{name} = little"),
     };
     let symbol = range.map_or("", |range| range.unit.symbol());
-    let number = if guess.value.abs() < 1e-4 && guess.value != 0.0 || 1e12 <= guess.value.abs() {
-        format!("{:e}", guess.value)
-    } else {
-        guess.value.to_string()
-    };
+    let number = number(guess.value);
     let settings =
         [guess.scale.text(), order("byte_order", guess.byte_order), order("word_order", guess.word_order)];
     let settings: Vec<String> = settings.into_iter().filter(|setting| !setting.is_empty()).collect();
@@ -98,6 +93,18 @@ fn line(guess: &Guess, range: Option<Range>) -> Vec<String> {
         guess.layout.name(),
         settings.join(", "),
     ]
+}
+
+/// With as many digits as a 32-bit float has.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || (1e-4..1e12).contains(&size) {
+        let decimals = if 1e9 <= size { 0 } else { 6 };
+        let text = format!("{value:.decimals$}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    } else {
+        format!("{value:.3e}")
+    }
 }
 
 #[cfg(test)]
@@ -113,5 +120,14 @@ mod tests {
         for wrong in ["10", "60..10", "a..b", "1..2 furlong", ""] {
             assert!(parse_range(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn numbers_are_shown_with_the_digits_they_have() {
+        let cases = [(25.0, "25"), (-20.5, "-20.5"), (0.0, "0"), (1e-17, "1.000e-17"), (2e15, "2.000e15")];
+        for (value, text) in cases {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(number(f64::from(0.013_924_715_f32)), "0.013925");
     }
 }

@@ -26,7 +26,7 @@ impl Progress {
             let mut err = std::io::stderr().lock();
             let _ = write!(err, "\r\x1b[K{line}{}", if is_last { "\n" } else { "" });
             let _ = err.flush();
-        } else if is_last || step.found != self.found || step.done % PLAIN_EVERY == 0 {
+        } else if is_last || step.found != self.found || step.done.is_multiple_of(PLAIN_EVERY) {
             say(&line);
         }
         self.found = step.found;

@@ -160,7 +160,7 @@ fn draft(device: &str, profile: &Profile, found: &[ProbeRow], by: &str) -> Strin
         quoted(by),
         quoted(&profile.id)
     );
-    for (row, point) in found.iter().zip(&profile.points) {
+    for (row, point) in rows::with_specs(found, profile) {
         // Writing to a String cannot fail.
         let _ = match (row.result, tolerance(point, row.result.ok())) {
             (Ok(value), Some(tolerance)) => writeln!(

@@ -56,7 +56,7 @@ pub(super) fn of_words(place: Where, read: &[u16], range: Option<Range>) -> Vec<
 /// For each point of a profile, what else its words could mean.
 pub(super) fn of_rows(rows: &[ProbeRow], profile: &Profile, range: Option<Range>) -> Vec<Vec<String>> {
     let mut cells = Vec::new();
-    for (row, point) in rows.iter().zip(&profile.points) {
+    for (row, point) in super::rows::with_specs(rows, profile) {
         if row.words.is_empty() || point.table.holds_bits() {
             continue;
         }

@@ -1,9 +1,12 @@
 //! The points of a device as rows, and what to think of them.
 
+use std::collections::BTreeMap;
+
 use crate::cli::way::Way;
 use crate::cli::{Exit, print, say, table};
 use crate::field::ask::Asker as _;
 use crate::field::probe::ProbeRow;
+use crate::field::profile::{PointSpec, Profile};
 use crate::units::Value;
 use crate::wire::why;
 
@@ -88,6 +91,16 @@ pub(super) fn quality(row: &ProbeRow) -> String {
         (Ok(_), Some(false)) => "bad: out of range".to_owned(),
         (Err(fault), _) => format!("bad: {}", why::fault(fault)),
     }
+}
+
+/// Each row with its point in the profile. Points that the device does not have have no row.
+pub(super) fn with_specs<'a>(
+    rows: &'a [ProbeRow],
+    profile: &'a Profile,
+) -> impl Iterator<Item = (&'a ProbeRow, &'a PointSpec)> {
+    let specs: BTreeMap<&str, &PointSpec> =
+        profile.points.iter().map(|point| (point.name.as_str(), point)).collect();
+    rows.iter().filter_map(move |row| Some((row, *specs.get(row.point.as_str())?)))
 }
 
 /// Whether anything answered at all.

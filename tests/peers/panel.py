@@ -5,14 +5,14 @@ Arguments: PORT
 
 import sys
 
-from pymodbus import ModbusDeviceIdentification
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
+from pymodbus.device import ModbusDeviceIdentification
 from pymodbus.server import StartTcpServer
 
 
 def unit(words):
     holding = ModbusSequentialDataBlock(1, words)
-    return ModbusSlaveContext(hr=holding, zero_mode=False)
+    return ModbusSlaveContext(hr=holding)
 
 
 identity = ModbusDeviceIdentification(

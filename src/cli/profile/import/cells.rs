@@ -38,7 +38,9 @@ pub(super) fn table(cell: &str) -> Result<Option<Table>, String> {
         "3" | "holding" | "holdingregister" | "holdingregisters" | "hr" => Table::Holding,
         "4" | "input" | "inputregister" | "inputregisters" | "ir" => Table::Input,
         _ => {
-            return Err(format!("`{cell}` is no table: coil, discrete, input or holding, or function 1 to 4"));
+            return Err(format!(
+                "`{cell}` is no table: coil, discrete, input or holding, or function 1 to 4"
+            ));
         }
     }))
 }

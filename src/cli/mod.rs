@@ -1,5 +1,6 @@
 //! One file per command. Data goes to stdout, talk to stderr; every way to end has its exit code.
 
+mod capture;
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
@@ -7,9 +8,13 @@ mod logging;
 mod probe;
 mod profile;
 mod run;
+mod scan;
 mod simulate;
+mod table;
+mod target;
 #[cfg(feature = "demo")]
 mod terminal;
+mod way;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -34,7 +39,7 @@ Check it:   emberwatch check config/
 Run it:     emberwatch run --config config/emberwatch.toml
 
 Exit codes: 0 ok · 1 the answer is no · 2 usage · 69 unavailable · 70 internal error · 73 cannot create
-output · 75 in use by another instance · 77 permission · 78 configuration invalid";
+output · 75 in use by another instance · 77 permission · 78 configuration invalid · 130 interrupted";
 
 #[derive(Subcommand)]
 enum Command {
@@ -45,11 +50,15 @@ enum Command {
     Run(run::RunArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
     Check(check::CheckArgs),
-    /// Read one device once: raw words, values, quality, verdict.
+    /// Find the units of a link and the profiles that fit them; reads only.
+    Scan(scan::ScanArgs),
+    /// Read one device: raw words, values, quality, verdict.
     Probe(probe::ProbeArgs),
     /// The library of device profiles: list, show, test, and write a new one from a register list.
     Profile(profile::ProfileArgs),
-    /// Serve a simulated battery room to any Modbus TCP client.
+    /// Save the frames of a running daemon's link for Wireshark.
+    Capture(capture::CaptureArgs),
+    /// Serve a simulated battery room to any Modbus client: TCP, RTU in TCP, or a pseudo serial port.
     Simulate(simulate::SimulateArgs),
 }
 
@@ -77,6 +86,8 @@ pub(crate) enum Exit {
     Permission,
     /// The configuration is invalid; nothing was started.
     Config,
+    /// Ended by Ctrl-C before it was done.
+    Interrupted,
 }
 
 impl Exit {
@@ -92,6 +103,7 @@ impl Exit {
             Self::Busy => 75,
             Self::Permission => 77,
             Self::Config => 78,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -114,8 +126,10 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Scan(args) => scan::scan(&args),
         Command::Probe(args) => probe::probe(&args),
         Command::Profile(args) => profile::profile(&args),
+        Command::Capture(args) => capture::capture(&args),
         Command::Simulate(args) => simulate::simulate(&args),
     };
     ExitCode::from(exit.code())

@@ -10,17 +10,21 @@
 //! device sent goes on as it is, everything else goes on as a reason. Writes come only from orders, and only
 //! to the actions a device was configured with (S22).
 
+pub mod ask;
 pub mod budget;
 pub mod decode;
 pub mod frame;
 pub mod frames;
+pub mod guess;
 pub mod learnt;
 pub mod link;
 pub mod options;
+pub mod pcap;
 pub mod pdu;
 pub mod plan;
 pub mod probe;
 pub mod profile;
+pub mod scan;
 pub mod stats;
 pub mod transaction;
 pub mod transport;

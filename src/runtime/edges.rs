@@ -7,9 +7,11 @@ use tokio::task::JoinSet;
 
 use crate::config::Loaded;
 use crate::exchange::Publication;
+use crate::field::Field;
 use crate::notify::options::WebhookOptions;
 use crate::notify::{self, Texts};
 use crate::runtime::Ears;
+use crate::runtime::control::{Listening, Served, socket_in};
 use crate::runtime::supervise::supervise;
 use crate::safety::alarm::AlarmChange;
 use crate::safety::fact::Input;
@@ -133,6 +135,31 @@ pub(super) fn spawn_web(
             let screen = Box::new(BoardScreen(Board::new(Arc::clone(&at.site), at.boot.clone())));
             let mut page = web::serve(listener, options, at.site, screen, hearing, at.inbox, at.stop, banner);
             page.finished().await.is_ok()
+        }
+    }));
+}
+
+/// Starts the local socket. Where it cannot be had, everything else goes on without it.
+pub(super) async fn spawn_control(ears: &Ears, field: Arc<Field>, loaded: &Loaded, edges: &mut JoinSet<()>) {
+    let path = socket_in(&loaded.state_dir);
+    let served = Served::new(field, &loaded.links);
+    let (stop, mut first) = (ears.stop.clone(), Listening::start(path.clone()).await);
+    if first.is_none() {
+        return;
+    }
+    edges.spawn(supervise("control", ears.clone(), move || {
+        let (ready, path) = (first.take(), path.clone());
+        let (served, stop) = (served.clone(), stop.clone());
+        async move {
+            let listening = match ready {
+                Some(listening) => Some(listening),
+                None => Listening::start(path).await,
+            };
+            if let Some(listening) = listening {
+                // A panic is caught where tasks are joined; the socket's file goes with its listener.
+                return tokio::spawn(listening.serve(served, stop)).await.is_ok();
+            }
+            true
         }
     }));
 }

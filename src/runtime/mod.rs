@@ -6,6 +6,7 @@
 //!   └──── dispatch ◄─────┘   (intent durable first, 200 ms at most)
 //! ```
 
+pub mod control;
 mod dispatch;
 mod edges;
 mod log;
@@ -132,6 +133,7 @@ impl Daemon {
             stop: stop.clone(),
         };
         edges::spawn_sinks(&ears, &loaded, &mut edges);
+        edges::spawn_control(&ears, Arc::clone(&field), &loaded, &mut edges).await;
         if let (Some(options), Some(listener)) = (loaded.web, listener) {
             edges::spawn_web(&ears, options, listener, banner, &mut edges);
         }

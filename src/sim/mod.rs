@@ -9,6 +9,7 @@ mod cell;
 mod noise;
 mod registers;
 mod room;
+mod serial;
 mod server;
 mod story;
 
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use room::Room;
+pub use serial::Pty;
 pub use story::{Scenario, StoryStep};
 
 use crate::clock;
@@ -114,6 +116,16 @@ impl Simulator {
         tasks.spawn(live(Arc::clone(&shared), speed, stop.clone()));
         tasks.spawn(server::serve(listener, Arc::clone(&shared), stop.clone()));
         Self { address, shared, stop, tasks }
+    }
+
+    /// Serves the same room as RTU on a pseudo terminal too, at this many bits per second.
+    pub fn also_on_pty(&mut self, pty: Pty, baud: u32) {
+        self.tasks.spawn(serial::serve_pty(pty, baud, Arc::clone(&self.shared), self.stop.clone()));
+    }
+
+    /// Serves the same room as RTU in TCP too.
+    pub fn also_rtu_over_tcp(&mut self, listener: TcpListener) {
+        self.tasks.spawn(serial::serve_tcp(listener, Arc::clone(&self.shared), self.stop.clone()));
     }
 
     /// Where it listens.

@@ -77,7 +77,7 @@ impl Service for Unit {
     }
 }
 
-fn answer(shared: &Shared, unit: u8, request: Request<'_>) -> Result<Response, ExceptionCode> {
+pub(super) fn answer(shared: &Shared, unit: u8, request: Request<'_>) -> Result<Response, ExceptionCode> {
     let mut room = shared.room();
     match request {
         Request::ReadHoldingRegisters(address, count) => {

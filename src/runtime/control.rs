@@ -1,0 +1,22 @@
+//! The local socket: how commands of this machine ask the running daemon.
+//!
+//! ```text
+//! scan, probe, capture ──► <state_dir>/control.sock ──► the link's own task, between two polls
+//! ```
+//!
+//! Many panels accept one client only, and a serial line has room for one master: whoever wants to look at a
+//! link that a daemon owns asks the daemon. One request a line, as JSON; one or more lines in reply. Nothing can
+//! be written, changed or silenced here. It runs among the edges: what happens on it never waits for, and never
+//! holds up, the safety loop. Where it cannot be had, only this is missing, and the log says so.
+//!
+//! Who may connect is a matter of file rights: the socket has mode 0660 and lies in the state directory. Each
+//! client is logged with its user and process.
+
+mod client;
+mod place;
+pub mod protocol;
+mod server;
+
+pub use client::{CallFault, Client};
+pub use place::{SOCKET_NAME, socket_in};
+pub(super) use server::{Listening, Served};

@@ -1,0 +1,193 @@
+//! The other end: a command that asks the daemon.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::protocol::{Answer, Command, LINE_BYTES_MAX, LinkEntry, Wanted, unhex};
+use crate::field::ask::Asker;
+use crate::field::frames::RawFrame;
+use crate::field::pdu::{Reply, Request};
+use crate::safety::reading::ReadFault;
+
+/// How long an answer of the daemon may take: a little more than it gives itself.
+const ANSWER_MAX: Duration = Duration::from_secs(65);
+
+/// How often a busy link is asked again, and after how long.
+const TRIES_MAX: u32 = 50;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Why the daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFault {
+    /// There is no daemon.
+    #[error("no daemon listens at {0}")]
+    Nobody(PathBuf),
+    /// The socket is closed to us.
+    #[error("the daemon's socket {0} may not be used: run as root, or as its user (emberwatch)")]
+    Forbidden(PathBuf),
+    /// It does not work.
+    #[error("the daemon's socket failed: {0}")]
+    Io(#[from] io::Error),
+    /// The daemon says no.
+    #[error("{0}")]
+    Refused(String),
+    /// It speaks in another way.
+    #[error("the daemon answered what was not asked: is it of another version?")]
+    Strange,
+}
+
+/// A connection to the daemon.
+#[derive(Debug)]
+pub struct Client {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    link: String,
+    trouble: Option<String>,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// `Nobody` where no daemon runs, `Forbidden` without the right to ask it.
+    pub async fn connect(socket: &Path) -> Result<Self, CallFault> {
+        let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => CallFault::Forbidden(socket.to_owned()),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                CallFault::Nobody(socket.to_owned())
+            }
+            _ => CallFault::Io(error),
+        })?;
+        let (reader, writer) = stream.into_split();
+        Ok(Self { reader: BufReader::new(reader), writer, link: String::new(), trouble: None })
+    }
+
+    /// The daemon's links.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn links(&mut self) -> Result<Vec<LinkEntry>, CallFault> {
+        match self.call(&Command::Links {}).await? {
+            Answer::Links(links) => Ok(links),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// From now on, questions go to this link.
+    #[must_use]
+    pub fn on(mut self, link: String) -> Self {
+        self.link = link;
+        self
+    }
+
+    /// Asks for the frames of the link from this number on. They come by [`frame`](Self::frame).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn begin_frames(&mut self, since: u64, follow: bool) -> Result<(), CallFault> {
+        let command = Command::Frames { link: self.link.clone(), since, follow };
+        self.say(&command).await
+    }
+
+    /// The next frame; `Err` with the number of the next in the last place.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn frame(&mut self) -> Result<Result<RawFrame, u64>, CallFault> {
+        match self.hear().await? {
+            Answer::Frame(entry) => {
+                let bytes = unhex(&entry.hex).ok_or(CallFault::Strange)?;
+                let (number, wall_us, sent) = (entry.number, entry.wall_us, entry.sent);
+                Ok(Ok(RawFrame { number, wall_us, sent, bytes }))
+            }
+            Answer::End { next } => Ok(Err(next)),
+            Answer::Error(sentence) => Err(CallFault::Refused(sentence)),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// All frames that are kept from this number on, and the number of the next.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn frames_since(&mut self, since: u64) -> Result<(Vec<RawFrame>, u64), CallFault> {
+        self.begin_frames(since, false).await?;
+        let mut frames = Vec::new();
+        // Ends: the daemon's ring is bounded, and `end` comes after it.
+        loop {
+            match self.frame().await? {
+                Ok(frame) => frames.push(frame),
+                Err(next) => return Ok((frames, next)),
+            }
+        }
+    }
+
+    async fn call(&mut self, command: &Command) -> Result<Answer, CallFault> {
+        self.say(command).await?;
+        let heard = tokio::time::timeout(ANSWER_MAX, self.hear()).await;
+        match heard.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+            Answer::Error(sentence) => Err(CallFault::Refused(sentence)),
+            answer => Ok(answer),
+        }
+    }
+
+    async fn say(&mut self, command: &Command) -> Result<(), CallFault> {
+        let mut line = serde_json::to_string(command).map_err(io::Error::other)?;
+        line.push('\n');
+        Ok(self.writer.write_all(line.as_bytes()).await?)
+    }
+
+    async fn hear(&mut self) -> Result<Answer, CallFault> {
+        let mut line = String::new();
+        let bound = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+        if (&mut self.reader).take(bound).read_line(&mut line).await? == 0 {
+            return Err(CallFault::Io(io::ErrorKind::UnexpectedEof.into()));
+        }
+        serde_json::from_str(&line).map_err(|_| CallFault::Strange)
+    }
+
+    async fn ask_once(&mut self, unit: u8, request: Wanted) -> Result<Answer, CallFault> {
+        let link = self.link.clone();
+        self.call(&Command::Ask { link, unit, request }).await
+    }
+}
+
+impl Asker for Client {
+    async fn ask(&mut self, unit: u8, request: &Request) -> Result<Reply, ReadFault> {
+        let Some(wanted) = Wanted::of(request) else { return Err(ReadFault::Malformed) };
+        self.trouble = None;
+        for _ in 0..TRIES_MAX {
+            match self.ask_once(unit, wanted).await {
+                Ok(Answer::Busy(_)) => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+                Ok(Answer::Fault(word)) => return Err(word.into()),
+                Ok(answer) => return reply(answer).ok_or(ReadFault::Malformed),
+                Err(fault) => {
+                    self.trouble = Some(fault.to_string());
+                    return Err(ReadFault::Disconnected);
+                }
+            }
+        }
+        Err(ReadFault::Timeout)
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+}
+
+fn reply(answer: Answer) -> Option<Reply> {
+    match answer {
+        Answer::Words(words) => Some(Reply::Words(words)),
+        Answer::ServerId(text) => unhex(&text).map(Reply::ServerId),
+        Answer::DeviceId { objects, more } => {
+            let objects = objects.into_iter().map(|(object, text)| Some((object, unhex(&text)?)));
+            Some(Reply::DeviceId { objects: objects.collect::<Option<_>>()?, more })
+        }
+        _ => None,
+    }
+}

@@ -159,5 +159,13 @@ pub(crate) fn link(
     timeout: Millis,
     devices: Vec<DeviceOptions>,
 ) -> LinkOptions {
-    LinkOptions { name, endpoint, timeout, connect_timeout: Millis(1000), pipeline: 1, devices }
+    LinkOptions {
+        name,
+        endpoint,
+        timeout,
+        connect_timeout: Millis(1000),
+        pipeline: 1,
+        ignore_transaction_ids: false,
+        devices,
+    }
 }

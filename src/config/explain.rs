@@ -99,6 +99,8 @@ codes! {
         "On a serial line unit 0 is a broadcast that no device answers, and 248 to 255 are reserved. Devices have addresses from 1 to 247.";
     TornGroup = 310, "Points that belong together cannot be read together",
         "The profile marks points as one snapshot (`atomic`), but the device cannot deliver them in one request: they span more than it reads at once, lie in two tables or scan classes, or hold an address between them that must not be read.";
+    IdsIgnored = 311, "An order would go through a gateway that breaks transaction ids",
+        "With `ignore_transaction_ids` a reply cannot be told from another one, so no answer to an order could be believed. Such a link is for reading only: command the device over a link of its own.";
     LimitOrder = 401, "Limits are in the wrong order",
         "watch, warning and danger must lie further and further out on the dangerous side: rising where `above` is dangerous, falling where `below` is.";
     NoLimit = 402, "A rule has no limit",

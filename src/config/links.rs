@@ -50,6 +50,7 @@ pub(super) fn read(desk: &mut Desk, root: &mut Table) -> Links {
         let timeout = table.need(desk, "timeout", value::duration(TIMEOUT_MS));
         let connect_timeout = table.need(desk, "connect_timeout", value::duration(TIMEOUT_MS));
         let pipeline = table.may(desk, "pipeline", value::whole(1..=i64::from(PIPELINE_MAX)));
+        let ignore_ids = table.may(desk, "ignore_transaction_ids", value::flag).unwrap_or(false);
         let kind = table.one_kind(desk, KINDS);
         let at = table.at;
         table.finish(desk);
@@ -70,6 +71,7 @@ pub(super) fn read(desk: &mut Desk, root: &mut Table) -> Links {
             // A faulty link keeps its place; nothing of it is used once there is any error.
             endpoint: endpoint.unwrap_or_else(|| Endpoint::tcp(String::new())),
             pipeline: pipeline.and_then(|depth| u8::try_from(depth.value).ok()).unwrap_or(1),
+            ignore_transaction_ids: ignore_ids,
             timeout: timeout.map_or(Millis::ZERO, |timeout| timeout.value),
             connect_timeout: connect_timeout.map_or(Millis::ZERO, |timeout| timeout.value),
             devices: Vec::new(),

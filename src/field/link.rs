@@ -6,6 +6,7 @@
 //! After `stop` no write begins; orders that were waiting are not answered any more.
 
 mod backoff;
+mod harvest;
 mod health;
 mod job;
 mod latency;

@@ -26,6 +26,9 @@ pub struct LinkOptions {
     /// Requests under way at once, 1 to [`PIPELINE_MAX`]. More than one only on TCP and TLS, and only where all
     /// devices of the link are known to match transaction ids.
     pub pipeline: u8,
+    /// Replies are believed whatever their transaction id: only for gateways that break them, and only where
+    /// nothing is written. One request is then under way at a time, and a time-out ends the connection.
+    pub ignore_transaction_ids: bool,
     /// The devices behind it.
     pub devices: Vec<DeviceOptions>,
 }

@@ -24,6 +24,9 @@ pub(crate) enum Answer {
     Silence,
 }
 
+/// When each request was complete, and the request.
+type Asked = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
+
 type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
 
 /// The line. Its thread ends with it.
@@ -31,7 +34,7 @@ pub(crate) struct Bus {
     pub(crate) path: PathBuf,
     line: SerialLine,
     stop: Arc<AtomicBool>,
-    asked: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    asked: Asked,
 }
 
 impl Drop for Bus {
@@ -78,7 +81,7 @@ struct FarEnd {
     request: Vec<u8>,
     /// When the last byte of each run has arrived, and what is left of it.
     runs: VecDeque<(u64, Vec<u8>)>,
-    asked: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    asked: Asked,
 }
 
 impl FarEnd {

@@ -27,6 +27,7 @@ use crate::clock;
 use crate::config::Loaded;
 use crate::exchange::{Hearing, INPUTS_QUEUED_MAX, Inbox, PUBLICATIONS_QUEUED_MAX, Publication};
 use crate::field::Field;
+use crate::field::learnt::Learnt;
 use crate::safety::Safety;
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
@@ -46,6 +47,9 @@ const JOURNAL_CLOSE_MAX: Millis = Millis(300);
 /// The journal's size: a segment, and all of them. A busy year of alarms is a few MiB.
 const SEGMENT_BYTES_MAX: u64 = 4 << 20;
 const JOURNAL_BYTES_MAX: u64 = 256 << 20;
+
+/// Below the state directory: what devices refused.
+const LEARNT_FILE: &str = "learnt.json";
 
 /// Polling may stand still at least this long before the watchdog goes hungry.
 const PATIENCE_MIN: Millis = Millis::from_secs(5);
@@ -108,7 +112,9 @@ impl Daemon {
         };
         let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
         let patience = patience(&site);
-        let field = Arc::new(Field::spawn(loaded.links.clone(), inbox.clone(), stop.child_token()));
+        let learnt = Learnt::at(loaded.state_dir.join(LEARNT_FILE));
+        let field =
+            Arc::new(Field::spawn_with(loaded.links.clone(), inbox.clone(), &learnt, stop.child_token()));
         let polls = Arc::clone(&field);
         let safety = Safety::new(Arc::clone(&site), &memory, now);
         journal.remember(safety.memory());

@@ -38,6 +38,8 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
 pub(super) fn torn(profile: &Profile) -> ProfileView {
     let mut profile = profile.clone();
     (profile.limits.max_registers, profile.limits.max_bits) = (1, 1);
-    profile.points.iter_mut().filter(|point| point.words() == 1).take(2).for_each(|it| it.atomic = Some(1));
+    profile.points.retain(|point| point.words() == 1);
+    profile.points.truncate(2);
+    profile.points.iter_mut().for_each(|point| point.atomic = Some(1));
     ProfileView { id: "torn".to_owned(), ..view(Arc::new(profile)) }
 }

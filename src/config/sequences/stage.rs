@@ -6,6 +6,7 @@ use crate::config::node::At;
 use crate::config::plant::Plant;
 use crate::config::table::Table;
 use crate::config::value;
+use crate::field::options::LinkOptions;
 use crate::safety::sequence::spec::{ATTEMPTS_MAX, Expect, OnFail, Stage, StageWhen};
 use crate::safety::site::{Action, ActionId, DeviceId, OutputKind};
 use crate::units::Millis;
@@ -58,6 +59,9 @@ pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant) -> Opti
             .label("this action acts each time it is told")
             .help("write attempts = 1");
     }
+    if let (Some(action), Some(found)) = (&action, &found) {
+        check_link(desk, plant, action, found.device);
+    }
     let expects = |list: At<Vec<(Place, Expect)>>| list.value.into_iter().map(|(_, expect)| expect).collect();
     Some(Stage {
         name: name?.value,
@@ -97,6 +101,20 @@ fn find_action(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<Foun
         .label("no such action")
         .help(help);
     None
+}
+
+/// No order goes where its answer could not be believed.
+fn check_link(desk: &mut Desk, plant: &Plant, action: &At<String>, device: usize) {
+    let device = DeviceId::at(device);
+    let of_device = |link: &&LinkOptions| link.devices.iter().any(|options| options.device == device);
+    if let Some(link) = plant.links.iter().find(of_device)
+        && link.ignore_transaction_ids
+    {
+        let text = format!("link `{}` ignores transaction ids: nothing may be written on it", link.name);
+        desk.say(Code::IdsIgnored, action.at, text)
+            .label("an order")
+            .help("take `ignore_transaction_ids` out, or command the device over a link of its own");
+    }
 }
 
 /// The id of the action, entered where it is used first.

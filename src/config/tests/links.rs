@@ -21,6 +21,7 @@ const LINKS: &[Case] = &[
         Code::AddressTaken,
         "backup",
     ),
+    (TCP, "ignore_transaction_ids = true\n[link.tcp]\naddress = \"h:1\"\n", Code::IdsIgnored, "action"),
     (TCP, "pipeline = 17\n[link.tcp]\naddress = \"h:1\"\n", Code::OutOfRange, "pipeline"),
     (TCP, "pipeline = 0\n[link.tcp]\naddress = \"h:1\"\n", Code::OutOfRange, "pipeline"),
     (

@@ -38,6 +38,7 @@ fn line_9600(devices: Vec<DeviceOptions>) -> LinkOptions {
         timeout: Millis(500),
         connect_timeout: Millis(1000),
         pipeline: 1,
+        ignore_transaction_ids: false,
         devices,
     }
 }

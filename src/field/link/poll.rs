@@ -1,20 +1,18 @@
-//! One poll: what is asked, what is heard, and the batch of inputs that comes of it.
+//! One poll: what is asked, what is heard, and what becomes of each block.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::job::Job;
+use super::harvest::Harvest;
 use super::worker::Worker;
 use crate::clock;
-use crate::field::decode;
 use crate::field::pdu::{Reply, Request};
 use crate::field::plan::{Barrier, Block};
 use crate::field::profile::{Profile, Table};
-use crate::safety::fact::Input;
 use crate::safety::reading::ReadFault;
-use crate::units::{Uptime, Value};
+use crate::units::Uptime;
 
 /// Exceptions by which a device says that it is at work on it, or busy with something else.
 const ACKNOWLEDGED: u8 = 5;
@@ -22,18 +20,6 @@ const BUSY: u8 = 6;
 
 /// How often a damaged reply is asked for again within one poll.
 const RETRIES_MAX: u32 = 2;
-
-/// What became of the points of one poll, in the order of the job's points.
-struct Poll {
-    asked: Uptime,
-    slots: Vec<Slot>,
-}
-
-#[derive(Clone, Copy)]
-struct Slot {
-    taken: Uptime,
-    result: Result<Value, ReadFault>,
-}
 
 /// What came of one request.
 enum Heard {
@@ -46,6 +32,26 @@ enum Heard {
     Silence(ReadFault),
     /// Not asked: there is no connection.
     Down(ReadFault),
+}
+
+/// What is known of a poll while it goes on.
+struct Round {
+    harvest: Harvest,
+    profile: Arc<Profile>,
+    /// When the first request of it was sent.
+    asked: Option<Uptime>,
+    /// The unit said something.
+    answered: bool,
+    lessons: Vec<Barrier>,
+}
+
+/// Where a poll goes on.
+enum Next {
+    /// At what has taken the block's place.
+    Same,
+    Block,
+    /// Not at all: the unit is silent.
+    Unit,
 }
 
 /// Where a block lies.
@@ -74,44 +80,6 @@ fn heard(result: Result<Vec<u16>, ReadFault>) -> Heard {
     }
 }
 
-impl Poll {
-    fn unread(now: Uptime, points: usize, fault: ReadFault) -> Self {
-        Self { asked: now, slots: vec![Slot { taken: now, result: Err(fault) }; points] }
-    }
-
-    /// What the device does not have is not in service.
-    fn absent(&mut self, job: &Job, profile: &Profile) {
-        for (slot, at) in self.slots.iter_mut().zip(&job.points) {
-            if profile.absent.contains(at) || profile.points[*at].model.is_some() {
-                slot.result = Err(ReadFault::NotInService);
-            }
-        }
-    }
-
-    /// A block came without its words.
-    fn lose(&mut self, job: &Job, block: usize, taken: Uptime, fault: ReadFault) {
-        for at in &job.asks[block].block.points {
-            self.put(job, *at, Slot { taken, result: Err(fault) });
-        }
-    }
-
-    /// Decodes the points of a block.
-    fn take(&mut self, job: &Job, block: usize, profile: &Profile, words: &[u16], taken: Uptime) {
-        let block = &job.asks[block].block;
-        for at in &block.points {
-            let point = &profile.points[*at];
-            let start = usize::from(point.address - block.address);
-            let raw = words.get(start..start + usize::from(point.words())).unwrap_or(&[]);
-            self.put(job, *at, Slot { taken, result: decode::value(point, raw) });
-        }
-    }
-
-    fn put(&mut self, job: &Job, point: usize, slot: Slot) {
-        let at = job.points.binary_search(&point).expect("a job's blocks are made of its own points");
-        self.slots[at] = slot;
-    }
-}
-
 impl Worker<'_> {
     /// A poll that is due.
     pub(super) async fn poll(&mut self, at: usize, now: Uptime) {
@@ -119,25 +87,25 @@ impl Worker<'_> {
         if 0 < missed {
             self.outside.tally.late_cycles.fetch_add(missed, Relaxed);
         }
-        let poll = match self.resting(self.jobs[at].unit, now) {
-            Some(fault) => Poll::unread(now, self.jobs[at].points.len(), fault),
+        let harvest = match self.resting(self.jobs[at].unit, now) {
+            Some(fault) => Harvest::unread(now, self.jobs[at].points.len(), fault),
             None => self.ask(at, now).await,
         };
-        self.deliver(at, poll).await;
+        self.deliver(at, harvest).await;
     }
 
     /// Tries a dead unit.
     pub(super) async fn probe(&mut self, at: usize, now: Uptime) {
-        let poll = if self.line.is_connected() || self.reconnect.is_due(now) {
+        let harvest = if self.line.is_connected() || self.reconnect.is_due(now) {
             self.ask(at, now).await
         } else {
-            Poll::unread(now, self.jobs[at].points.len(), ReadFault::Disconnected)
+            Harvest::unread(now, self.jobs[at].points.len(), ReadFault::Disconnected)
         };
-        self.deliver(at, poll).await;
+        self.deliver(at, harvest).await;
     }
 
-    async fn deliver(&mut self, at: usize, poll: Poll) {
-        let batch = self.inputs(at, poll);
+    async fn deliver(&mut self, at: usize, harvest: Harvest) {
+        let batch = self.inputs(at, harvest);
         self.outbox.push_back(batch);
         self.flush().await;
         self.health.look(&self.options.name, &self.outside, clock::uptime());
@@ -154,88 +122,101 @@ impl Worker<'_> {
     }
 
     /// Asks block by block. A unit that fails to answer one is not asked for the others of this poll.
-    async fn ask(&mut self, at: usize, begun: Uptime) -> Poll {
+    async fn ask(&mut self, at: usize, begun: Uptime) -> Harvest {
         let unit = self.jobs[at].unit;
         if let Err(fault) = self.look_at_map(unit, begun).await {
             if !matches!(fault, ReadFault::Exception(_)) {
                 self.note_silence(unit, fault, begun, clock::uptime());
             }
-            return Poll::unread(begun, self.jobs[at].points.len(), fault);
+            return Harvest::unread(begun, self.jobs[at].points.len(), fault);
         }
         let profile = Arc::clone(&self.maps[unit].profile);
         if self.line.unsettled_until_us(self.units[unit].station).is_none() {
             self.jobs[at].uncut();
         }
         let mut ahead = self.ask_ahead(at).await;
-        let mut poll = Poll::unread(begun, self.jobs[at].points.len(), ReadFault::Disconnected);
-        poll.absent(&self.jobs[at], &profile);
-        let mut lessons = Vec::new();
-        let mut asked = None;
-        let mut answered = false;
+        let harvest = Harvest::new(begun, &self.jobs[at], &profile);
+        let mut round = Round { harvest, profile, asked: None, answered: false, lessons: Vec::new() };
         let mut block = 0;
         while block < self.jobs[at].asks.len() {
-            if let Some(code) = self.jobs[at].asks[block].resting(clock::uptime()) {
-                poll.lose(&self.jobs[at], block, clock::uptime(), ReadFault::Exception(code));
-                block += 1;
-                continue;
-            }
             self.serve_orders().await;
-            if self.is_ambiguous(at, block) {
-                // A late reply could be taken for this one's: asked for otherwise, it cannot.
-                if !self.jobs[at].recut(block, &profile) {
-                    poll.lose(&self.jobs[at], block, clock::uptime(), ReadFault::Timeout);
-                    block += 1;
-                }
+            if let Some(next) = self.pass_over(at, block, &mut round) {
+                block += usize::from(next);
                 continue;
             }
-            let heard = self.hear(at, block, &mut asked, &mut ahead).await;
-            let taken = clock::uptime();
-            answered |= matches!(heard, Heard::Words(_) | Heard::Refused(_) | Heard::Failed(_));
-            match heard {
-                Heard::Words(words) => {
-                    self.jobs[at].asks[block].accept();
-                    poll.take(&self.jobs[at], block, &profile, &words, taken);
-                }
-                // What was refused is asked for again at once, in two parts.
-                Heard::Refused(_) if self.jobs[at].split(block, &profile) => continue,
-                Heard::Refused(code) => {
-                    self.jobs[at].asks[block].refuse(code, taken);
-                    lessons
-                        .extend(self.jobs[at].asks[block].block.points.iter().copied().map(Barrier::Point));
-                    poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code));
-                }
-                Heard::Failed(code) => {
-                    if matches!(code, ACKNOWLEDGED | BUSY) {
-                        self.jobs[at].retry_soon(taken);
-                    }
-                    poll.lose(&self.jobs[at], block, taken, ReadFault::Exception(code));
-                }
-                Heard::Silence(fault) | Heard::Down(fault) => {
-                    for unread in block..self.jobs[at].asks.len() {
-                        poll.lose(&self.jobs[at], unread, taken, fault);
-                    }
-                    self.jobs[at].begin_after(block);
-                    if !answered && matches!(heard, Heard::Silence(_)) {
-                        self.note_silence(unit, fault, asked.unwrap_or(taken), taken);
-                    }
-                    break;
-                }
+            let heard = self.hear(at, block, &mut round.asked, &mut ahead).await;
+            match self.settle_block(at, block, heard, &mut round) {
+                Next::Same => {}
+                Next::Block => block += 1,
+                Next::Unit => break,
             }
-            block += 1;
         }
-        lessons.extend(self.jobs[at].lessons());
-        self.learn(unit, lessons);
-        poll.asked = asked.unwrap_or(begun);
-        if answered {
+        round.lessons.extend(self.jobs[at].lessons());
+        self.learn(unit, round.lessons);
+        if round.answered {
             self.note_answer(unit);
         }
-        poll
+        round.harvest.asked = round.asked.unwrap_or(begun);
+        round.harvest
     }
 
-    /// Whether a late reply of this unit could be taken for that to this block.
-    fn is_ambiguous(&self, at: usize, block: usize) -> bool {
-        let job = &self.jobs[at];
-        self.line.is_ambiguous(self.units[job.unit].station, &request(&job.asks[block].block))
+    /// Whether this block is not asked for as it is: `Some(true)` leaves it out, `Some(false)` looks at what
+    /// has taken its place.
+    fn pass_over(&mut self, at: usize, block: usize, round: &mut Round) -> Option<bool> {
+        let (job, now) = (&mut self.jobs[at], clock::uptime());
+        if let Some(code) = job.asks[block].resting(now) {
+            round.harvest.lose(job, block, now, ReadFault::Exception(code));
+            return Some(true);
+        }
+        let asks = request(&job.asks[block].block);
+        if !self.line.is_ambiguous(self.units[job.unit].station, &asks) {
+            return None;
+        }
+        // A late reply could be taken for this one's: asked for otherwise, it cannot.
+        let is_cut = job.recut(block, &round.profile);
+        if !is_cut {
+            round.harvest.lose(job, block, now, ReadFault::Timeout);
+        }
+        Some(!is_cut)
+    }
+
+    /// What becomes of a block's points, and which is next.
+    fn settle_block(&mut self, at: usize, block: usize, heard: Heard, round: &mut Round) -> Next {
+        let (job, taken) = (&mut self.jobs[at], clock::uptime());
+        round.answered |= matches!(heard, Heard::Words(_) | Heard::Refused(_) | Heard::Failed(_));
+        match heard {
+            Heard::Words(words) => {
+                job.asks[block].accept();
+                round.harvest.take(job, block, &round.profile, &words, taken);
+                Next::Block
+            }
+            // What was refused is asked for again at once, in two parts.
+            Heard::Refused(_) if job.split(block, &round.profile) => Next::Same,
+            Heard::Refused(code) => {
+                job.asks[block].refuse(code, taken);
+                round.lessons.extend(job.asks[block].block.points.iter().copied().map(Barrier::Point));
+                round.harvest.lose(job, block, taken, ReadFault::Exception(code));
+                Next::Block
+            }
+            Heard::Failed(code) => {
+                if matches!(code, ACKNOWLEDGED | BUSY) {
+                    job.retry_soon(taken);
+                }
+                round.harvest.lose(job, block, taken, ReadFault::Exception(code));
+                Next::Block
+            }
+            Heard::Silence(fault) | Heard::Down(fault) => {
+                for unread in block..job.asks.len() {
+                    round.harvest.lose(job, unread, taken, fault);
+                }
+                job.begin_after(block);
+                let unit = job.unit;
+                if !round.answered && matches!(heard, Heard::Silence(_)) {
+                    self.note_silence(unit, fault, round.asked.unwrap_or(taken), taken);
+                }
+                Next::Unit
+            }
+        }
     }
 
     /// Where requests may overtake replies: all blocks at once. The first error ends it; what was not
@@ -325,53 +306,5 @@ impl Worker<'_> {
             tokio::time::sleep(Duration::from_micros(wait_us)).await;
             self.serve_orders().await;
         }
-    }
-
-    /// Scale factors, states out of service, and devices that just came back: what becomes of decoded values.
-    fn finish(&mut self, at: usize, poll: &mut Poll) {
-        let job = &self.jobs[at];
-        let map = &mut self.maps[job.unit];
-        let profile = Arc::clone(&map.profile);
-        for (slot, point) in poll.slots.iter().zip(&job.points) {
-            map.note(*point, slot.result);
-        }
-        for (slot, point) in poll.slots.iter_mut().zip(&job.points) {
-            if let Some(factor) = profile.points[*point].factor {
-                slot.result = decode::with_factor(slot.result, map.factor(factor));
-            }
-        }
-        for rule in &profile.services {
-            let Ok(state) = job.points.binary_search(&rule.state) else { continue };
-            let state = poll.slots[state].result;
-            for point in &rule.applies_to {
-                if let Ok(slot) = job.points.binary_search(point) {
-                    poll.slots[slot].result = decode::in_service(rule, state, poll.slots[slot].result);
-                }
-            }
-        }
-        if clock::uptime() < self.units[job.unit].settle_until {
-            for slot in poll.slots.iter_mut().filter(|slot| slot.result.is_ok()) {
-                slot.result = Err(ReadFault::NotInService);
-            }
-        }
-    }
-
-    /// One batch of all points of the poll.
-    fn inputs(&mut self, at: usize, mut poll: Poll) -> Vec<Input> {
-        self.finish(at, &mut poll);
-        let job = &self.jobs[at];
-        let device = self.device(job.unit);
-        let sampled = |(slot, at): (&Slot, &usize)| {
-            if let Err(fault) = slot.result {
-                self.outside.tally.lost(fault);
-            }
-            Input::Sampled {
-                point: device.points[*at],
-                asked: poll.asked,
-                taken: slot.taken,
-                result: slot.result,
-            }
-        };
-        poll.slots.iter().zip(&job.points).map(sampled).collect()
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn link(address: &str, devices: Vec<DeviceOptions>) -> LinkOptions {
         name: "link".to_owned(),
         endpoint: Endpoint::tcp(address.to_owned()),
         pipeline: 1,
+        ignore_transaction_ids: false,
         timeout: Millis(100),
         connect_timeout: Millis(500),
         devices,

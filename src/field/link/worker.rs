@@ -96,7 +96,9 @@ impl<'a> Worker<'a> {
         // After a panic nothing is known of the units any more.
         outside.tally.units_dead.store(0, Relaxed);
         outside.tally.connected.store(false, Relaxed);
-        let line = Line::new(&options.endpoint)
+        let line = Line::new(&options.endpoint);
+        let line = if options.ignore_transaction_ids { line.without_ids() } else { line };
+        let line = line
             .with_ceiling(options.timeout)
             .with_records(outside.frames.clone(), Arc::clone(&outside.rejected));
         let health = Health::from_now(&outside);

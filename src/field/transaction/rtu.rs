@@ -185,7 +185,7 @@ impl Line {
         let give_up_us = clock::uptime_us() + patience_us;
         // What lies in the kernel already came at some time before now.
         if let Some(read) = connection.stream.read(&mut connection.got).now_or_never() {
-            heard(read, connection)?;
+            heard(&read, connection)?;
         }
         loop {
             let now = clock::uptime_us();
@@ -215,20 +215,9 @@ impl Line {
         let late = self.bus.take_late(&mut connection.got, None);
         (0..late).for_each(|_| self.rejected.count(Reject::Late));
         if !connection.got.is_empty() {
-            self.rejected.count(self.reject_of(connection));
+            self.rejected.count(reject_of(connection));
         }
         connection.got.clear();
-    }
-
-    /// What bytes are that came unasked: the last reply once more, the traffic of another master, or noise.
-    fn reject_of(&self, connection: &Connection) -> Reject {
-        if connection.got == connection.last {
-            Reject::Late
-        } else if rtu::holds_frame(&connection.got) {
-            Reject::Stranger
-        } else {
-            Reject::Noise
-        }
     }
 
     /// Waits for the reply; gives its bytes, and when the first byte came.
@@ -302,7 +291,7 @@ impl Line {
             // The reply came, but not whole: nothing is to be expected any more.
             self.bus.forget(expected);
         }
-        self.rejected.count(if damaged { Reject::Checksum } else { self.reject_of(connection) });
+        self.rejected.count(if damaged { Reject::Checksum } else { reject_of(connection) });
         connection.got.clear();
         ReadFault::Malformed
     }
@@ -338,16 +327,27 @@ impl Line {
         };
         tokio::select! {
             biased;
-            read = stream.read(got) => heard(read, connection).map(|()| true),
+            read = stream.read(got) => heard(&read, connection).map(|()| true),
             waited = wait => waited.map(|()| false).map_err(|_| ReadFault::Disconnected),
         }
     }
 }
 
+/// What bytes are that came unasked: the last reply once more, the traffic of another master, or noise.
+fn reject_of(connection: &Connection) -> Reject {
+    if connection.got == connection.last {
+        Reject::Late
+    } else if rtu::holds_frame(&connection.got) {
+        Reject::Stranger
+    } else {
+        Reject::Noise
+    }
+}
+
 /// Notes when the line was last in use.
-fn heard(read: std::io::Result<usize>, connection: &mut Connection) -> Result<(), ReadFault> {
+fn heard(read: &std::io::Result<usize>, connection: &mut Connection) -> Result<(), ReadFault> {
     match read {
-        Ok(count) if 0 < count => {
+        Ok(count) if 0 < *count => {
             connection.busy_us = connection.busy_us.max(clock::uptime_us());
             Ok(())
         }

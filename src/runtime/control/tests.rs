@@ -56,6 +56,7 @@ impl Bench {
             timeout: Millis(500),
             connect_timeout: Millis(500),
             pipeline: 1,
+            ignore_transaction_ids: false,
             devices: Vec::new(),
         };
         let double = Double::default();

@@ -90,7 +90,7 @@ pub(crate) fn lateness(asked: &[u64], period_ms: u64) -> Vec<u64> {
     sorted.sort_unstable();
     let (mut best, mut start) = (0, 0);
     for at in 0..sorted.len() {
-        let before = if at == 0 { sorted[sorted.len() - 1] + 0 } else { sorted[at - 1] };
+        let before = if at == 0 { sorted[sorted.len() - 1] } else { sorted[at - 1] };
         let gap = (sorted[at] + period_ms - before) % period_ms;
         if best <= gap {
             (best, start) = (gap, sorted[at]);

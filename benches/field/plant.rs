@@ -1,6 +1,7 @@
 //! What the field's measurements poll: servers in a process of their own, links to them, and what arrives.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -131,7 +132,8 @@ pub(crate) fn profile(blocks: u16, registers: u16) -> Arc<Profile> {
     );
     for block in 0..blocks {
         let address = block * (registers + registers % 2 + 2);
-        text += &format!(
+        _ = write!(
+            text,
             "[[point]]\nname = \"b{block}-{{n}}\"\ntable = \"holding\"\naddress = {address}\ntype = \"u16\"\n\
              class = \"fast\"\ncount = {registers}\n"
         );

@@ -138,7 +138,7 @@ pub(crate) async fn late_replies() {
             Bus::start(line(115_200), move |request| {
                 chance =
                     chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let late_us = if (chance >> 33) % 3 == 0 { (chance >> 40) % 60_000 } else { 0 };
+                let late_us = if (chance >> 33).is_multiple_of(3) { (chance >> 40) % 60_000 } else { 0 };
                 Answer::After(late_us, reply(request))
             })
         })

@@ -155,7 +155,7 @@ pub(crate) async fn poll_for(
 
 /// Whether a value is the one asked for, and not older than its question.
 pub(crate) fn is_right(register: u16, asked: Uptime, taken: Uptime, value: f64) -> bool {
-    if register % 2 == 0 {
+    if register.is_multiple_of(2) {
         return (value - f64::from(register)).abs() < 0.5;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sixteen bits")]

@@ -19,6 +19,8 @@ mod worker;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod map_tests;
+#[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod poll_tests;

@@ -222,10 +222,10 @@ impl Worker<'_> {
     /// Where requests may overtake replies: all blocks at once. The first error ends it; what was not
     /// answered is asked for one by one.
     async fn ask_ahead(&mut self, at: usize) -> Ahead {
-        let job = &self.jobs[at];
-        if self.options.pipeline <= 1 || job.asks.len() <= 1 || !self.line.is_connected() {
+        if self.options.pipeline <= 1 || self.jobs[at].asks.len() <= 1 || self.connected().await.is_err() {
             return Ahead::new();
         }
+        let job = &self.jobs[at];
         let now = clock::uptime();
         let asks: Vec<Block> =
             job.asks.iter().filter(|ask| ask.resting(now).is_none()).map(|ask| ask.block.clone()).collect();

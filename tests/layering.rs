@@ -57,8 +57,10 @@ const TABLE: [(&str, Option<&[&str]>); 14] = [
 const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
 
 /// Where each client crate lives: the prefixes of the files that may name it.
-const CLIENTS: [(&str, &[&str]); 6] = [
-    ("tokio_modbus", &["field/", "sim/"]),
+const CLIENTS: [(&str, &[&str]); 8] = [
+    ("tokio_modbus", &["sim/"]),
+    ("serial2_tokio", &["field/transport"]),
+    ("tokio_rustls", &["field/transport"]),
     ("rumqttc", &["sinks/mqtt"]),
     ("influxdb2", &["sinks/influx"]),
     ("axum", &["web/"]),
@@ -404,7 +406,7 @@ fn what_is_allowed_is_left_alone() {
         ("safety/risk.rs", "fn f<'a>(x: &'a str) -> char { ':' }"),
         ("safety/sequence/mod.rs", "use super::alarm::AlarmRecord; use super::site::Site;"),
         ("config/plant.rs", "use crate::sinks::mqtt::options::Mqtt;\nuse crate::field::profile::Profile;"),
-        ("field/mod.rs", "use tokio_modbus::prelude::*;\nuse crate::wire::Topic;"),
+        ("sim/mod.rs", "use tokio_modbus::prelude::*;\nuse crate::wire::Topic;"),
         ("field/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::sim::Room; }"),
         ("clock.rs", "use rustix::time::{ClockId, clock_gettime};"),
         ("main.rs", "use emberwatch::cli::run;"),

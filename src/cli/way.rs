@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::say;
 use crate::field::ask::{Asker, OwnLine};
+use crate::field::frame::Station;
 use crate::field::frames::RawFrame;
 use crate::field::options::Endpoint;
 use crate::field::pdu::{Reply, Request};
@@ -112,6 +113,12 @@ impl Asker for Way {
         match self {
             Self::Own(line) => line.ask(unit, request).await,
             Self::Daemon { client, .. } => client.ask(unit, request).await,
+        }
+    }
+
+    fn expect(&mut self, station: Station) {
+        if let Self::Own(line) = self {
+            line.expect(station);
         }
     }
 

@@ -3,6 +3,9 @@
 //!
 //! What asks (`scan`, `probe`) does not know which of the two it is. Nothing is ever written this way.
 
+use std::collections::BTreeMap;
+
+use crate::field::frame::Station;
 use crate::field::frames::FrameLog;
 use crate::field::options::Endpoint;
 use crate::field::pdu::{Reply, Request};
@@ -15,6 +18,10 @@ use crate::units::Millis;
 pub trait Asker: Send {
     /// Asks one unit. Writes are refused as `Malformed` and never sent.
     fn ask(&mut self, unit: u8, request: &Request) -> impl Future<Output = Result<Reply, ReadFault>> + Send;
+
+    /// Says that a unit's replies carry another number than its requests. Who goes through a daemon need not
+    /// say so: it knows its devices.
+    fn expect(&mut self, _station: Station) {}
 
     /// Why there was no connection, if the last question failed for want of one.
     fn trouble(&self) -> Option<&str>;
@@ -43,6 +50,8 @@ pub struct OwnLine {
     within: Millis,
     connect_within: Millis,
     trouble: Option<String>,
+    /// Units whose replies carry another number.
+    stations: BTreeMap<u8, Station>,
 }
 
 impl OwnLine {
@@ -50,7 +59,7 @@ impl OwnLine {
     /// each attempt to connect.
     #[must_use]
     pub fn new(endpoint: &Endpoint, within: Millis, connect_within: Millis) -> Self {
-        Self { line: Line::new(endpoint), within, connect_within, trouble: None }
+        Self { line: Line::new(endpoint), within, connect_within, trouble: None, stations: BTreeMap::new() }
     }
 
     /// The raw frames that passed.
@@ -70,7 +79,12 @@ impl Asker for OwnLine {
             self.trouble = Some(error.to_string());
             return Err(ReadFault::Disconnected);
         }
-        self.line.ask(unit, request, self.within).await
+        let station = self.stations.get(&unit).copied().unwrap_or(unit.into());
+        self.line.ask(station, request, self.within).await
+    }
+
+    fn expect(&mut self, station: Station) {
+        self.stations.insert(station.unit, station);
     }
 
     fn trouble(&self) -> Option<&str> {

@@ -4,6 +4,7 @@
 
 use crate::field::ask::{Asker, OwnLine};
 use crate::field::decode;
+use crate::field::frame::Station;
 use crate::field::options::Endpoint;
 use crate::field::plan::{self, Cost};
 use crate::field::profile::{Profile, Table, WalkFault, WalkStep};
@@ -39,6 +40,7 @@ pub async fn read(endpoint: &Endpoint, unit: u8, profile: &Profile, timeout: Mil
 
 /// Reads every point of a profile from one unit. One row per point, in the order of the profile.
 pub async fn read_through(asker: &mut impl Asker, unit: u8, profile: &Profile) -> Vec<ProbeRow> {
+    asker.expect(Station::new(unit, profile.limits.reply_unit_offset));
     let profile = &match placed(asker, unit, profile).await {
         Ok(profile) => profile,
         Err(fault) => {

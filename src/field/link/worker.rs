@@ -200,12 +200,18 @@ impl<'a> Worker<'a> {
     async fn answer(&mut self, question: Question) {
         let Question { unit, request, answer } = question;
         let result = match self.connected().await {
-            Ok(()) => self.line.ask(unit, &request, self.options.timeout).await,
+            Ok(()) => self.line.ask(self.station_of(unit), &request, self.options.timeout).await,
             Err(fault) => Err(fault),
         };
         self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
         // Whoever asked may have gone.
         _ = answer.send(result);
+    }
+
+    /// As configured, where it is: some answer under another number.
+    fn station_of(&self, unit: u8) -> Station {
+        let known = self.units.iter().find(|known| known.station.unit == unit);
+        known.map_or(unit.into(), |known| known.station)
     }
 
     pub(super) fn device(&self, unit: usize) -> &'a DeviceOptions {

@@ -176,9 +176,9 @@ impl Field {
         field
     }
 
-    /// Hands an order to its link, where it goes out at the next frame boundary, whatever the back-off and
-    /// even if the link is down: then it is connected within the order's deadline. Does not wait. A request under way is let finish:
-    /// the order waits for it at most its time-out, and a reconnection where the peer had closed.
+    /// Hands an order to its link, where it goes out at the next frame boundary, whatever the back-off and even
+    /// if the link is down: then it is connected within the order's deadline. Does not wait. On TCP the reply to
+    /// a read under way is waited for 10 ms, and no longer; on a serial line it is let finish.
     ///
     /// Each order is answered by one `Input::Answered`: `NotAllowed` if no device has the action,
     /// `NotSent` if the lane is full or the field was stopped. May be called from any thread.

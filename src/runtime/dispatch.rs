@@ -8,19 +8,16 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::field::Field;
+use crate::field::budget::INTENT_MAX;
 use crate::safety::fact::Order;
 use crate::store::{Durable, Journal};
-use crate::units::Millis;
-
-/// How long an order may wait for its intent to be durable.
-pub(super) const INTENT_BUDGET: Millis = Millis(200);
 
 /// Passes orders on until the loop ends. Each on its own: none waits for another one's disk.
 pub(super) async fn dispatch(mut orders: mpsc::Receiver<Order>, field: Arc<Field>, journal: Arc<Journal>) {
     while let Some(order) = orders.recv().await {
         let (field, journal) = (Arc::clone(&field), Arc::clone(&journal));
         tokio::spawn(async move {
-            match journal.intent(&order, INTENT_BUDGET).await {
+            match journal.intent(&order, INTENT_MAX).await {
                 Durable::Yes => {}
                 outcome @ (Durable::Failed | Durable::TooLate) => {
                     tracing::error!(order = order.id.0, ?outcome, "order leaves without a durable intent");

@@ -207,3 +207,24 @@ async fn an_order_that_waits_when_the_stop_comes_is_not_written() {
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the link must end");
     assert_eq!(server.writes(), 0);
 }
+
+#[tokio::test]
+async fn an_order_overtakes_a_read_that_is_slow_to_be_answered() {
+    let server =
+        Scripted::start(|asked| if asked.unit() == 1 { Act::Silence } else { Act::Send(asked.good()) }).await;
+    let mut options = breaker(&server.address);
+    options.timeout = Millis(2000);
+    let slow =
+        "[[point]]\nname = \"r\"\ntable = \"holding\"\naddress = 0\ntype = \"u16\"\nclass = \"fast\"\n";
+    options.devices.push(device(1, slow, 20));
+    let mut room = room(vec![options], 64);
+    while !server.asked().iter().any(|asked| asked.unit() == 1) {
+        tokio::task::yield_now().await;
+    }
+    let begun = clock::uptime();
+    room.field.order(order(TRIP, 1500));
+    assert_eq!(answer(&mut room).await, Ok(()));
+    let took = clock::uptime().since(begun);
+    assert!(took < Millis(200), "{took}");
+    assert_eq!(server.writes(), 1);
+}

@@ -6,17 +6,21 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::harvest::Harvest;
-use super::worker::Worker;
+use super::worker::{Queued, Worker};
 use crate::clock;
+use crate::field::frame::Station;
 use crate::field::pdu::{Reply, Request};
 use crate::field::plan::{Barrier, Block};
 use crate::field::profile::{Profile, Table};
 use crate::safety::reading::ReadFault;
-use crate::units::Uptime;
+use crate::units::{Millis, Uptime};
 
 /// Exceptions by which a device says that it is at work on it, or busy with something else.
 const ACKNOWLEDGED: u8 = 5;
 const BUSY: u8 = 6;
+
+/// How long an order waits for the reply to the read before it.
+const OVERTAKEN_AFTER: Duration = Duration::from_millis(10);
 
 /// How often a damaged reply is asked for again within one poll.
 const RETRIES_MAX: u32 = 2;
@@ -282,8 +286,11 @@ impl Worker<'_> {
         let (station, within) =
             (self.units[unit].station, self.units[unit].latency.deadline(self.options.timeout));
         let begun = clock::uptime();
-        let result = self.line.read_again(station, wanted, within, self.options.connect_timeout).await;
+        let (result, overtaken_by) = self.read_unless_overtaken(station, wanted, within).await;
         let now = clock::uptime();
+        if let Some(order) = overtaken_by {
+            self.carry_out(order).await;
+        }
         self.outside.tally.ended(result.as_ref().err().copied(), now.since(begun), now);
         self.outside.tally.connected.store(self.line.is_connected(), Relaxed);
         let measured = self.line.measured();
@@ -297,6 +304,30 @@ impl Worker<'_> {
         let rest = self.device(unit).profile.limits.pause;
         self.units[unit].rest_until_us = clock::uptime_us() + rest.0 * 1000;
         result
+    }
+
+    /// A read, and an order that came meanwhile. On TCP a device that is slow to answer is not waited for then:
+    /// its connection goes, and the order goes out on a new one. On a serial line the reply is on its way and
+    /// cannot be stopped.
+    async fn read_unless_overtaken(
+        &mut self,
+        station: Station,
+        wanted: Place,
+        within: Millis,
+    ) -> (Result<Vec<u16>, ReadFault>, Option<Queued>) {
+        let is_serial = self.line.is_serial();
+        let read = self.line.read_again(station, wanted, within, self.options.connect_timeout);
+        if is_serial {
+            return (read.await, None);
+        }
+        tokio::pin!(read);
+        let order = tokio::select! {
+            biased;
+            result = &mut read => return (result, None),
+            Some(order) = self.lanes.orders.recv() => order,
+        };
+        let heard = tokio::time::timeout(OVERTAKEN_AFTER, read).await;
+        (heard.unwrap_or(Err(ReadFault::Disconnected)), Some(order))
     }
 
     /// Some devices need a rest between two requests.

@@ -324,7 +324,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    async fn carry_out(&mut self, order: Queued) {
+    pub(super) async fn carry_out(&mut self, order: Queued) {
         let answer = self.execute(order).await;
         self.outbox.push_back(vec![answer]);
         self.flush().await;

@@ -42,8 +42,8 @@ pub(crate) struct Within {
 
 /// One of the two ways.
 pub(crate) enum Way {
-    Own(OwnLine),
-    Daemon { client: Client, link: LinkEntry },
+    Own(Box<OwnLine>),
+    Daemon { client: Box<Client>, link: Box<LinkEntry> },
 }
 
 impl Way {
@@ -52,7 +52,7 @@ impl Way {
         if let Some(way) = Self::through_daemon(endpoint, socket).await {
             return way;
         }
-        Self::Own(OwnLine::new(endpoint, within.request, within.connect))
+        Self::Own(Box::new(OwnLine::new(endpoint, within.request, within.connect)))
     }
 
     async fn through_daemon(endpoint: &Endpoint, socket: &Path) -> Option<Self> {
@@ -81,7 +81,8 @@ impl Way {
                     "the running daemon owns {} (link {}): asking through it, between its polls",
                     link.place, link.id
                 ));
-                return Some(Self::Daemon { client: client.on(link.id.clone()), link });
+                let client = Box::new(client.on(link.id.clone()));
+                return Some(Self::Daemon { client, link: Box::new(link) });
             }
         }
         None

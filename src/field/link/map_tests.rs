@@ -40,7 +40,7 @@ fn sunspec(unit: u8, period: u64) -> DeviceOptions {
     let profile = Arc::clone(&builtin()["sunspec-battery-base"].profile);
     let periods = profile.classes().iter().map(|class| ((*class).to_owned(), Millis(period))).collect();
     let points = (0..profile.points.len()).map(|at| PointId::at(usize::from(unit) * 1000 + at)).collect();
-    DeviceOptions { periods, points, profile, ..device(unit, "", period) }
+    DeviceOptions { profile, points, periods, ..device(unit, "", period) }
 }
 
 /// The newest value of this point, once it is good.

@@ -52,8 +52,8 @@ const HEARD_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     late: Vec<Late>,
-    /// The line hears its own requests.
-    echoes: bool,
+    /// Whether the line hears its own requests, as the last read showed; unknown before the first.
+    echoes: Option<bool>,
 }
 
 /// A reply that may still come.
@@ -241,6 +241,9 @@ impl Line {
             let patience_us = match found {
                 Found::Reply(start, end) => {
                     self.frames.push(false, &connection.got);
+                    if is_read(&connection.out) {
+                        self.bus.echoes = Some(echoed);
+                    }
                     if 0 < start {
                         let foreign = rtu::holds_frame(&connection.got[..start]);
                         self.rejected.count(if foreign { Reject::Stranger } else { Reject::Noise });
@@ -297,16 +300,15 @@ impl Line {
     }
 
     /// Takes our own request off the begin of what came. A reply to a write looks just like it: there it is an
-    /// echo only on a line that is known to echo, or before the request can have left.
+    /// echo only on a line that is known to echo; where nothing is known yet, before the request can have left.
     fn take_echo(&mut self, connection: &mut Connection, already: bool, still_sending: bool) -> bool {
         if already || !connection.got.starts_with(&connection.out) {
             return false;
         }
-        let is_read = connection.out.get(1).is_some_and(|function| matches!(function, 1..=4 | 17 | 43));
-        if !(is_read || self.bus.echoes || still_sending) {
+        if !(is_read(&connection.out) || self.bus.echoes.unwrap_or(still_sending)) {
             return false;
         }
-        self.bus.echoes = true;
+        self.bus.echoes = Some(true);
         self.rejected.count(Reject::Echo);
         let bytes = connection.out.len();
         connection.got.drain(..bytes);
@@ -331,6 +333,11 @@ impl Line {
             waited = wait => waited.map(|()| false).map_err(|_| ReadFault::Disconnected),
         }
     }
+}
+
+/// Whether this frame asks for something and changes nothing.
+fn is_read(frame: &[u8]) -> bool {
+    frame.get(1).is_some_and(|function| matches!(function, 1..=4 | 17 | 43))
 }
 
 /// What bytes are that came unasked: the last reply once more, the traffic of another master, or noise.

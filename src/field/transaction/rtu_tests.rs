@@ -180,3 +180,16 @@ async fn a_reply_from_another_unit_number_is_taken_where_the_profile_says_so() {
     assert!(line.read(station, Table::Holding, 0, 2, SHORT).await.is_ok());
     assert_eq!(line.read(0x81, Table::Holding, 0, 2, SHORT).await, Err(ReadFault::Malformed));
 }
+
+#[tokio::test]
+async fn a_write_that_is_answered_at_once_is_confirmed_where_reads_showed_no_echo() {
+    let bus = Bus::start(FAST, |asked| Answer::After(0, good(asked)));
+    // The line is said to be slow and is not: the reply comes before the request could have left.
+    let slow = crate::field::options::SerialLine { baud: 300, ..FAST };
+    let endpoint = Endpoint::Serial { path: bus.path.clone(), line: slow, rs485: false };
+    let mut line = Line::new(&endpoint);
+    assert!(read(&mut line, 1, 0, 1).await.is_ok());
+    let coil = Write::Coil { address: 3, on: true };
+    line.permit(vec![(1.into(), coil.clone())]);
+    assert_eq!(line.write(1, &coil, SHORT).await, Ok(()));
+}

@@ -107,7 +107,7 @@ fn no_invariant_breaks_whatever_happens() {
 }
 
 #[test]
-fn one_faulty_device_never_starts_a_cut() {
+fn b21_b22_one_faulty_device_never_starts_a_cut() {
     if let Some(seed) = env("EMBERWATCH_SIM_SEED") {
         let failures: Vec<String> = play(seed, Kind::OneFaultyDevice).err().into_iter().collect();
         return report("one seed", &Score::default(), &failures);

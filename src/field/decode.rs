@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_becomes_a_reason() {
+    fn b18_what_is_no_number_becomes_a_reason() {
         let cases: [(&str, &[u16], ReadFault); 12] = [
             ("type = \"u16\"\nsentinels = [0xFFFF]", &[0xFFFF], ReadFault::Sentinel),
             ("type = \"i16\"\nsentinels = [-32768]", &[0x8000], ReadFault::Sentinel),
@@ -238,6 +238,50 @@ mod tests {
         ];
         for (more, words, expected) in cases {
             assert_eq!(decoded(more, words), Err(expected), "{more}");
+        }
+    }
+
+    #[test]
+    fn b18_no_words_of_any_type_make_a_number_that_is_none() {
+        let encodings = ["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "sm16", "bcd16", "bcd32"];
+        let odd = [0, 1, 0x7F80, 0x7FC0, 0x7FEF, 0x7FF0, 0x7FF8, 0x7FFF, 0x8000, 0xFF80, 0xFFF0, 0xFFFF];
+        for encoding in encodings {
+            for order in ["", "\nbyte_order = \"little\""] {
+                let point = point(&format!("type = \"{encoding}\"{order}\nscale = 1e150"));
+                for first in odd {
+                    for rest in odd {
+                        let words: Vec<u16> =
+                            (0..point.words()).map(|at| if at == 0 { first } else { rest }).collect();
+                        if let Ok(number) = value(&point, &words) {
+                            assert!(number.get().is_finite(), "{encoding} {words:x?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn b19_swapped_bytes_or_words_are_outside_a_range_that_means_something() {
+        // 38.5 in tenths, 41 in hundredths, 38.5 as a float, read in each of the wrong orders. Not every number shows
+        // it: 38.50 in hundredths is 25.75 with its bytes swapped, which is what the label on the device is for.
+        let cases: [(&str, &[u16]); 4] = [
+            ("type = \"u16\"\nscale = 0.1", &[385]),
+            ("type = \"u32\"\nscale = 0.01", &[0, 4100]),
+            ("type = \"i32\"\nscale = 0.01", &[0, 4100]),
+            ("type = \"f32\"", &[0x421A, 0]),
+        ];
+        let range = 20.0..=60.0;
+        let orders = [("big", "big"), ("little", "big"), ("big", "little"), ("little", "little")];
+        for (more, words) in cases {
+            for (byte, word) in orders {
+                let word =
+                    if words.len() == 1 { String::new() } else { format!("\nword_order = \"{word}\"") };
+                let got = decoded(&format!("{more}\nbyte_order = \"{byte}\"{word}"), words);
+                let is_right = byte == "big" && !word.contains("little");
+                let plausible = got.is_ok_and(|number| range.contains(&number));
+                assert_eq!(plausible, is_right, "{more} {byte}{word}: {got:?}");
+            }
         }
     }
 

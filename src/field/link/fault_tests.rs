@@ -58,7 +58,7 @@ impl Room {
 }
 
 #[tokio::test]
-async fn b01_b14_mute_units_delay_no_poll_of_the_healthy_one() {
+async fn b01_mute_units_delay_no_poll_of_the_healthy_one() {
     const PERIOD: u64 = 250;
     let bus =
         Bus::start(FAST, |asked| if asked[0] == 9 { Answer::After(0, good(asked)) } else { Answer::Silence });
@@ -416,5 +416,39 @@ async fn a_slow_line_is_read_at_its_own_pace() {
         let poll = room.polled().await;
         let unit = f64::from(poll.unit * 256);
         assert_eq!(poll.values, Ok(vec![100.0 + unit, 101.0 + unit]));
+    }
+}
+
+#[tokio::test]
+async fn b14_a_connection_that_is_never_answered_ends_in_time_and_delays_no_other_link() {
+    // A listener whose queue is full: further attempts are dropped without a word.
+    let full =
+        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    rustix::net::bind(&full, &any).unwrap();
+    rustix::net::listen(&full, 0).unwrap();
+    let address: std::net::SocketAddr = rustix::net::getsockname(&full).unwrap().try_into().unwrap();
+    let mut queued = Vec::new();
+    for _ in 0..4 {
+        let attempt = tokio::net::TcpStream::connect(address);
+        queued.extend(tokio::time::timeout(Duration::from_millis(100), attempt).await.ok());
+    }
+    let server = Scripted::start(|asked| Act::Send(asked.good())).await;
+    let dark = link(&address.to_string(), vec![device(1, TWO, 100)]);
+    let mut room = room(vec![dark, link(&server.address, vec![device(2, TWO, 100)])], 64);
+    let (mut asked, mut refused) = (Vec::new(), 0);
+    while asked.len() < 20 || refused < 2 {
+        let poll = room.polled().await;
+        match poll.values {
+            Ok(_) => asked.push(poll.asked.0),
+            Err(fault) => {
+                assert_eq!((poll.unit, fault), (1, ReadFault::Disconnected));
+                refused += 1;
+            }
+        }
+        assert!(asked.len() < 1000, "the attempt ends at its time-out");
+    }
+    for pair in asked.windows(2) {
+        assert!((pair[1] - pair[0]).abs_diff(100) <= 50, "{asked:?}");
     }
 }

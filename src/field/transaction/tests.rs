@@ -131,7 +131,7 @@ async fn a_connection_closed_between_polls_costs_no_reading() {
 const COIL: Write = Write::Coil { address: 3, on: true };
 
 #[tokio::test]
-async fn only_the_exact_echo_confirms_a_write() {
+async fn b29_only_the_exact_echo_confirms_a_write() {
     type Case = (Write, fn(&Asked) -> Act, Result<(), DriveFault>);
     let register = Write::Register { address: 5, word: 0xAA };
     let registers = Write::Registers { address: 5, words: vec![1, 2] };
@@ -184,4 +184,19 @@ async fn c06_what_was_not_permitted_never_leaves() {
     }
     assert_eq!(line.write(2, &COIL, SHORT).await, Err(DriveFault::NotAllowed));
     assert_eq!(server.writes(), 0);
+}
+
+#[tokio::test]
+async fn b29_no_byte_of_an_echo_may_differ() {
+    for at in 0..12 {
+        let server = Scripted::start(move |asked| changed(asked, at, 1)).await;
+        let mut line = Line::new(&Endpoint::tcp(server.address.clone()));
+        line.connect(SOON).await.unwrap();
+        line.permit(vec![(1.into(), COIL)]);
+        let outcome = line.write(1, &COIL, SHORT).await;
+        assert!(
+            matches!(outcome, Err(DriveFault::WrongEcho | DriveFault::NoAnswer)),
+            "byte {at}: {outcome:?}"
+        );
+    }
 }

@@ -26,7 +26,7 @@ const MODBUS_PORT: u16 = 502;
 const OUR_PORT: u16 = 49_502;
 /// Addresses for documentation, where the real ones are not known.
 const OUR_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// See [`OUR_ADDRESS`].
+/// As ours: from the range that is kept for documentation.
 pub const THEIR_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 const IP_HEADER: usize = 20;

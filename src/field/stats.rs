@@ -24,7 +24,7 @@ pub struct LinkStats {
     pub errors: [u64; REASONS.len()],
     /// Requests without a complete reply in time.
     pub timeouts: u64,
-    /// Bytes that came and were not believed, by reason ([`REJECTS`](crate::field::frame::REJECTS)).
+    /// Bytes that came and were not believed, by reason ([`REJECTS`]).
     pub rejects: [u64; REJECTS.len()],
     /// Polls that were tried again after a damaged reply.
     pub retries: u64,

@@ -13,7 +13,7 @@ use super::{Forbidden, Profile, Table};
 pub struct ActionSpec {
     /// Its name: `[a-z0-9][a-z0-9-]{0,47}`.
     pub name: String,
-    /// What is done, in order: 1 to [`STEPS_MAX`] steps, of which at least one writes.
+    /// What is done, in order: 1 to [`STEPS_MAX`](super::STEPS_MAX) steps, of which at least one writes.
     pub steps: Vec<Step>,
     /// Whether giving it twice is harmless.
     pub output: OutputKind,

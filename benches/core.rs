@@ -156,7 +156,7 @@ fn steps(limits: [f64; 3]) -> [Option<Step>; 3] {
 }
 
 fn limit(point: PointId) -> Limit {
-    Limit { point, side: Side::Above, deadband: 1.0, steps: steps([45.0, 55.0, 80.0]) }
+    Limit { point, side: Side::Above, deadband: 1.0, steps: steps([45.0, 55.0, 80.0]), projection: None }
 }
 
 fn rate(point: PointId) -> Rate {
@@ -173,6 +173,9 @@ fn rate(point: PointId) -> Rate {
 
 fn vote(channels: Vec<RuleId>) -> Together {
     Together {
+        one_vote_per: Vec::new(),
+        rivals: vec![0; channels.len()],
+        repair_within: Millis(72 * 3_600_000),
         channels,
         needed: 2,
         votes_at: Level::Danger,

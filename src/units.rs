@@ -53,6 +53,14 @@ impl Millis {
         ms / 1000.0
     }
 
+    /// At least so many minutes, rounded up; none for a negative number, the longest for one that is none.
+    #[must_use]
+    pub fn after_minutes(minutes: f64) -> Self {
+        let ms = (minutes * 60_000.0).ceil();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as is said")]
+        if ms.is_nan() { Self(u64::MAX) } else { Self(ms as u64) }
+    }
+
     /// Both spans together, saturating.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {

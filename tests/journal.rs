@@ -428,9 +428,25 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         (point(), value(), time()).prop_map(|(point, value, taken)| Evidence::State { point, value, taken }),
         (point(), any::<u64>())
             .prop_map(|(point, lasted)| Evidence::Silent { point, lasted: Millis(lasted) }),
-        any::<(u32, u32, u8, u8, bool)>().prop_map(|(voting, unknown, needed, of, by_policy)| {
-            Evidence::Votes { voting, unknown, needed, of, by_policy }
+        any::<(u32, u32, u8, u8, u8, bool)>().prop_map(|(voting, unknown, needed, had, of, by_policy)| {
+            Evidence::Votes { voting, unknown, needed, had, of, by_policy }
         }),
+        (point(), value(), limit(), limit(), time()).prop_map(|(point, last, value, limit, taken)| {
+            Evidence::Projected { point, last, value, limit, taken }
+        }),
+        (point(), value(), limit(), limit(), time()).prop_map(|(point, value, from, limit, taken)| {
+            Evidence::Apart { point, value, from, limit, taken }
+        }),
+        (point(), value(), limit(), any::<bool>(), limit(), time()).prop_map(
+            |(point, value, from, relative, limit, taken)| Evidence::Step {
+                point,
+                value,
+                from,
+                relative,
+                limit,
+                taken
+            }
+        ),
     ]
 }
 

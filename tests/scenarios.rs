@@ -4,6 +4,8 @@
 
 #[path = "support/diary.rs"]
 mod diary;
+#[path = "support/judging.rs"]
+mod judging;
 #[path = "support/mirror.rs"]
 mod mirror;
 #[path = "support/play.rs"]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
 use crate::config::rules::Texts;
+use crate::safety::rules::deviation::Against;
 use crate::safety::rules::limit::Side;
 use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{
@@ -19,6 +20,7 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
     for (index, rule) in site.rules.iter().enumerate() {
         alarms.push(of_rule(site, RuleId::at(index), rule, &texts[index]));
         if let RuleKind::Together(_) = rule.kind {
+            alarms.push(weakened(site, RuleId::at(index), rule));
             alarms.push(blind(site, RuleId::at(index), rule));
         }
     }
@@ -84,6 +86,16 @@ fn message(site: &Site, rule: &Rule) -> String {
             let side = if rate.side == Side::Above { "rises" } else { "falls" };
             format!("{zone}: {} {side} too fast", point(site, rate.point))
         }
+        RuleKind::Deviation(deviation) => {
+            let first = deviation.points.first().map(|id| point(site, *id)).unwrap_or_default();
+            match (deviation.points.len(), deviation.against) {
+                (_, Against::Point(other)) => format!("{zone}: {first} is apart from {}", point(site, other)),
+                (count, Against::Median | Against::Spread) => {
+                    format!("{zone}: {first} and {} like it read apart", count - 1)
+                }
+            }
+        }
+        RuleKind::Step(step) => format!("{zone}: {} changed suddenly", point(site, step.point)),
         RuleKind::State(state) => format!("{zone}: {} reports a fault or alarm", point(site, state.point)),
         RuleKind::Silence(silence) => {
             let first = silence.points.first().map(|id| point(site, *id)).unwrap_or_default();
@@ -101,6 +113,22 @@ fn message(site: &Site, rule: &Rule) -> String {
 fn point(site: &Site, id: PointId) -> String {
     let point = &site[id];
     format!("{}/{}", site[point.device].name, point.name)
+}
+
+fn weakened(site: &Site, id: RuleId, rule: &Rule) -> Alarm {
+    let zone = &site[rule.zone];
+    Alarm {
+        name: format!("{}-weakened", rule.name),
+        room: zone.room,
+        source: AlarmSource::VoteWeakened(id),
+        latched: false,
+        message: format!("{}: channels of the vote {} cannot judge", zone.title, rule.name),
+        consequence:
+            "The vote works on fewer channels than the site wanted: it is easier to miss a fire, or to cut \
+                      without one."
+                .to_owned(),
+        action: "Repair the silent or faulty detectors within the time that the site allows.".to_owned(),
+    }
 }
 
 fn blind(site: &Site, id: RuleId, rule: &Rule) -> Alarm {

@@ -127,6 +127,8 @@ codes! {
         "A point is stale after three missed polls and at least 3 s. A silence rule that acts earlier would act on ordinary delays.";
     LevelOrder = 413, "Silence in an abnormal zone counts less than in a calm one",
         "Telemetry lost during a warning is the strongest electrical sign there is: level_if_abnormal may only be worse than level.";
+    Members = 415, "The points of a deviation do not fit each other",
+        "What is compared must be in one unit. A median or a spread needs two known members at least, a reference one; a point cannot be its own reference, and no more members can be needed than there are.";
     GraceTooShort = 414, "The grace for lost channels is shorter than their staleness",
         "Channels are lost only after three missed polls; a grace below that decides on a hiccup.";
     NoStages = 501, "A sequence has no stages",

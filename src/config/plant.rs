@@ -289,6 +289,28 @@ impl Plant {
         None
     }
 
+    /// The points written `device/point`, where `{n}` in the point stands for any number, as in the profiles of
+    /// repeating parts; a complaint if there are none.
+    pub(super) fn points(&self, desk: &mut Desk, name: &At<String>) -> Option<Vec<PointId>> {
+        let (device, view, rest) = self.split(desk, name, "point")?;
+        let Some((before, after)) = rest.value.split_once("{n}") else {
+            return self.point(desk, name).map(|point| vec![point]);
+        };
+        let first = self.site.devices[device].points.start as usize;
+        let like = |point: &str| {
+            let number = point.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            number
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let found = view.points.iter().enumerate().filter(|(_, point)| like(&point.name));
+        let found: Vec<PointId> = found.map(|(index, _)| PointId::at(first + index)).collect();
+        if found.is_empty() {
+            names::unknown(desk, "point", &rest, view.points.iter().map(|point| point.name.as_str()));
+            return None;
+        }
+        Some(found)
+    }
+
     /// Device, profile and the rest of `device/rest`.
     pub(super) fn split(
         &self,

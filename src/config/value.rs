@@ -79,7 +79,7 @@ pub(super) fn whole(range: RangeInclusive<i64>) -> impl FnOnce(&mut Desk, &str, 
 /// One of some words.
 pub(super) fn word<T: Copy>(
     words: &'static [(&'static str, T)],
-) -> impl FnOnce(&mut Desk, &str, At<Node>) -> Option<T> {
+) -> impl Fn(&mut Desk, &str, At<Node>) -> Option<T> {
     move |desk, key, node| {
         let text = text(desk, key, node)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {

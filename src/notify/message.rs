@@ -157,6 +157,7 @@ impl Maker {
                 Fact::Notice(notice) => self.notice(notice, publication),
                 Fact::Reading { .. }
                 | Fact::Finding(_)
+                | Fact::Outlook(_)
                 | Fact::Level(_)
                 | Fact::LoneVote { .. }
                 | Fact::Gap { .. }
@@ -360,8 +361,14 @@ fn quantities(site: &Site, evidence: &Evidence) -> (Option<Quantity>, Option<Qua
         Evidence::Rate { point, value, .. } | Evidence::State { point, value, .. } => {
             (quantity(point, value.get(), true), None)
         }
-        Evidence::Limit { point, value, limit, .. } => {
+        Evidence::Limit { point, value, limit, .. }
+        | Evidence::Apart { point, value, limit, .. }
+        | Evidence::Step { point, value, limit, relative: false, .. } => {
             (quantity(point, value.get(), true), quantity(point, limit, false))
+        }
+        Evidence::Step { point, value, relative: true, .. } => (quantity(point, value.get(), true), None),
+        Evidence::Projected { point, value, limit, .. } => {
+            (quantity(point, value, true), quantity(point, limit, false))
         }
         Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (None, None),
     }

@@ -28,7 +28,7 @@ pub(super) async fn log(site: Arc<Site>, mut hearing: Hearing, stop: Cancellatio
 
 fn log_fact(site: &Site, fact: &Fact) {
     match fact {
-        Fact::Reading { .. } => {}
+        Fact::Reading { .. } | Fact::Outlook(_) => {}
         Fact::Finding(finding) => {
             let (rule, zone) = (&site[finding.rule].name, &site[finding.zone].name);
             let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);

@@ -218,6 +218,7 @@ impl Alarms {
                 | AlarmSource::NotArmed(_)
                 | AlarmSource::Cutting(_)
                 | AlarmSource::CutFailed(_)
+                | AlarmSource::VoteWeakened(_)
                 | AlarmSource::VoteBlind(_) => memory.alarms.get(&alarm.name).cloned().unwrap_or_default(),
             })
             .map(|record| {
@@ -370,6 +371,7 @@ impl AlarmSource {
             Self::NotArmed(_)
             | Self::Cutting(_)
             | Self::CutFailed(_)
+            | Self::VoteWeakened(_)
             | Self::VoteBlind(_)
             | Self::System(_) => false,
         }

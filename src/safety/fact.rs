@@ -3,6 +3,7 @@
 
 use crate::safety::alarm::AlarmChange;
 use crate::safety::reading::{ReadFault, Reading};
+use crate::safety::risk::outlook::OutlookChange;
 use crate::safety::risk::{Finding, LevelChange};
 use crate::safety::sequence::{Notice, RunId, SequenceChange};
 use crate::safety::site::{ActionId, AlarmId, PointId, RuleId, SequenceId, SystemFault};
@@ -138,6 +139,8 @@ pub enum Fact {
     Finding(Finding),
     /// The level of a zone changed.
     Level(LevelChange),
+    /// How long until the next limit, of a rule that has left normal; at most every ten seconds.
+    Outlook(OutlookChange),
     /// An alarm changed.
     Alarm(AlarmChange),
     /// A sequence changed.

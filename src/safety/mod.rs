@@ -26,7 +26,7 @@ use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::memory::Memory;
 use crate::safety::quality::Picture;
 use crate::safety::reading::Reading;
-use crate::safety::risk::{Judgement, Level};
+use crate::safety::risk::{Finding, Judgement, Level, VoteHealth};
 use crate::safety::sequence::requests::Wish;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
@@ -193,15 +193,27 @@ impl Safety {
             if cause.is_some() || finding.known {
                 self.alarms.cause(&self.site, source, cause, now, out);
             }
-            let blind = self.judgement.vote(finding.rule).blind;
-            let cause =
-                blind.then_some(Cause { evidence: finding.evidence, ..Cause::technical(Priority::Critical) });
-            self.alarms.cause(&self.site, AlarmSource::VoteBlind(finding.rule), cause, now, out);
+            self.raise_for_vote(&finding, now, out);
         }
         self.raise_silences(now, out);
         for index in 0..self.site.sequences.len() {
             self.raise_for_sequence(SequenceId::at(index), now, out);
         }
+    }
+
+    /// A vote that lost channels is weaker than the site wanted: that is an alarm of its own, with a repair clock.
+    fn raise_for_vote(&mut self, finding: &Finding, now: Now, out: &mut Vec<Output>) {
+        let (weak, blind) = match self.judgement.vote(finding.rule).health {
+            VoteHealth::Whole => (None, None),
+            VoteHealth::Weakened => (Some(Priority::High), None),
+            VoteHealth::Overdue => (Some(Priority::Critical), None),
+            VoteHealth::Blind => (Some(Priority::High), Some(Priority::Critical)),
+        };
+        let cause = |priority| Cause { evidence: finding.evidence, ..Cause::technical(priority) };
+        let (weakened, is_blind) =
+            (AlarmSource::VoteWeakened(finding.rule), AlarmSource::VoteBlind(finding.rule));
+        self.alarms.cause(&self.site, weakened, weak.map(cause), now, out);
+        self.alarms.cause(&self.site, is_blind, blind.map(cause), now, out);
     }
 
     fn raise_silences(&mut self, now: Now, out: &mut Vec<Output>) {

@@ -252,6 +252,8 @@ pub enum AlarmSource {
     Cutting(SequenceId),
     /// A stage failed, or a cut could not be finished.
     CutFailed(SequenceId),
+    /// A vote has lost channels: it needs fewer votes now, or can have fewer. Critical when not repaired in time.
+    VoteWeakened(RuleId),
     /// A vote has lost so many channels that it cannot be completed.
     VoteBlind(RuleId),
     /// Something of emberwatch itself does not work.

@@ -61,6 +61,7 @@ impl Fold {
             }
             Fact::Reading { .. }
             | Fact::Finding(_)
+            | Fact::Outlook(_)
             | Fact::Level(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }

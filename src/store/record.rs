@@ -150,7 +150,8 @@ pub enum RefusalWord {
 /// Whether a fact is kept at all.
 pub(super) fn is_kept(fact: &Fact) -> bool {
     match fact {
-        Fact::Reading { .. } => false,
+        // Kept as history, not as decisions.
+        Fact::Reading { .. } | Fact::Outlook(_) => false,
         Fact::Finding(finding) => finding.level == Level::Danger || finding.was == Level::Danger,
         Fact::Level(_)
         | Fact::Alarm(_)
@@ -164,10 +165,10 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
 }
 
 impl Body {
-    /// What a fact says; `None` for readings, which are not kept.
+    /// What a fact says; `None` for readings and outlooks, which are not kept.
     pub(super) fn of_fact(site: &Site, fact: &Fact) -> Option<Self> {
         Some(match fact {
-            Fact::Reading { .. } => return None,
+            Fact::Reading { .. } | Fact::Outlook(_) => return None,
             Fact::Finding(finding) => Self::Finding(finding_of(site, finding)),
             Fact::Level(change) => level_of(site, change),
             Fact::Alarm(change) => Self::Alarm {

@@ -116,11 +116,59 @@ impl AlarmWire {
 #[expect(missing_docs, reason = "each variant and field is the one of the core's Evidence")]
 pub enum EvidenceWire {
     None,
-    Limit { point: String, value: Exact, limit: Exact, taken: u64 },
-    Rate { point: String, value: Exact, per_minute: Exact, limit: Exact, taken: u64 },
-    State { point: String, value: Exact, taken: u64 },
-    Silent { point: String, lasted: u64 },
-    Votes { voting: u32, unknown: u32, needed: u8, of: u8, by_policy: bool },
+    Limit {
+        point: String,
+        value: Exact,
+        limit: Exact,
+        taken: u64,
+    },
+    Rate {
+        point: String,
+        value: Exact,
+        per_minute: Exact,
+        limit: Exact,
+        taken: u64,
+    },
+    State {
+        point: String,
+        value: Exact,
+        taken: u64,
+    },
+    Silent {
+        point: String,
+        lasted: u64,
+    },
+    Projected {
+        point: String,
+        last: Exact,
+        value: Exact,
+        limit: Exact,
+        taken: u64,
+    },
+    Apart {
+        point: String,
+        value: Exact,
+        from: Exact,
+        limit: Exact,
+        taken: u64,
+    },
+    Step {
+        point: String,
+        value: Exact,
+        from: Exact,
+        relative: bool,
+        limit: Exact,
+        taken: u64,
+    },
+    Votes {
+        voting: u32,
+        unknown: u32,
+        needed: u8,
+        #[serde(default)]
+        had: u8,
+        of: u8,
+        by_policy: bool,
+    },
 }
 
 impl EvidenceWire {
@@ -145,8 +193,30 @@ impl EvidenceWire {
                 Self::State { point: name(point), value: Exact(value.get()), taken: taken.0 }
             }
             Evidence::Silent { point, lasted } => Self::Silent { point: name(point), lasted: lasted.0 },
-            Evidence::Votes { voting, unknown, needed, of, by_policy } => {
-                Self::Votes { voting, unknown, needed, of, by_policy }
+            Evidence::Projected { point, last, value, limit, taken } => Self::Projected {
+                point: name(point),
+                last: Exact(last.get()),
+                value: Exact(value),
+                limit: Exact(limit),
+                taken: taken.0,
+            },
+            Evidence::Apart { point, value, from, limit, taken } => Self::Apart {
+                point: name(point),
+                value: Exact(value.get()),
+                from: Exact(from),
+                limit: Exact(limit),
+                taken: taken.0,
+            },
+            Evidence::Step { point, value, from, relative, limit, taken } => Self::Step {
+                point: name(point),
+                value: Exact(value.get()),
+                from: Exact(from),
+                relative,
+                limit: Exact(limit),
+                taken: taken.0,
+            },
+            Evidence::Votes { voting, unknown, needed, had, of, by_policy } => {
+                Self::Votes { voting, unknown, needed, had, of, by_policy }
             }
         }
     }
@@ -177,8 +247,30 @@ impl EvidenceWire {
                 Evidence::State { point: id(point)?, value: Value::new(value.0)?, taken: Uptime(*taken) }
             }
             Self::Silent { point, lasted } => Evidence::Silent { point: id(point)?, lasted: Millis(*lasted) },
-            &Self::Votes { voting, unknown, needed, of, by_policy } => {
-                Evidence::Votes { voting, unknown, needed, of, by_policy }
+            Self::Projected { point, last, value, limit, taken } => Evidence::Projected {
+                point: id(point)?,
+                last: Value::new(last.0)?,
+                value: value.0,
+                limit: limit.0,
+                taken: Uptime(*taken),
+            },
+            Self::Apart { point, value, from, limit, taken } => Evidence::Apart {
+                point: id(point)?,
+                value: Value::new(value.0)?,
+                from: from.0,
+                limit: limit.0,
+                taken: Uptime(*taken),
+            },
+            Self::Step { point, value, from, relative, limit, taken } => Evidence::Step {
+                point: id(point)?,
+                value: Value::new(value.0)?,
+                from: from.0,
+                relative: *relative,
+                limit: limit.0,
+                taken: Uptime(*taken),
+            },
+            &Self::Votes { voting, unknown, needed, had, of, by_policy } => {
+                Evidence::Votes { voting, unknown, needed, had, of, by_policy }
             }
         })
     }

@@ -8,6 +8,8 @@
 //! a new key is a minor change, a changed meaning is a new major version.
 
 pub mod board;
+mod evidence;
+pub mod explain;
 pub mod json;
 pub mod payload;
 pub mod text;

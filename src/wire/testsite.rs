@@ -92,6 +92,7 @@ fn rules() -> Vec<Rule> {
         side: Side::Above,
         deadband: 1.0,
         steps: [step(45.0), step(55.0), step(60.0)],
+        projection: None,
     };
     let cases = vec![state::Case { when: state::When::Is(0), level: Level::Watch }];
     let state = state::State { point: PointId(2), cases, on_delay: Millis::ZERO, off_delay: Millis::ZERO };
@@ -104,6 +105,9 @@ fn rules() -> Vec<Rule> {
         on_channel_fault: OnChannelFault::Safety,
         on_all_lost: OnAllLost::Alarm,
         grace: Millis::from_secs(60),
+        one_vote_per: Vec::new(),
+        rivals: vec![0; 2],
+        repair_within: Millis::from_secs(72 * 3600),
     };
     vec![
         rule("cell-hot", RuleKind::Limit(limit)),

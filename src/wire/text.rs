@@ -4,15 +4,12 @@
 
 use crate::safety::alarm::{AlarmChange, AlarmEvent};
 use crate::safety::fact::{DriveFault, Refusal, Request};
-use crate::safety::risk::{Evidence, LevelChange};
-use crate::safety::rules::RuleKind;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Cause, Notice, NoticeStage, SequenceEvent, StageFault};
 use crate::safety::site::{Labels, PointId, RuleId, SequenceId, Site};
 use crate::units::{Millis, Value};
 
-/// Longer silence than this means: never heard.
-const NEVER: Millis = Millis(u64::MAX / 2);
+pub use crate::wire::evidence::{change, channels, evidence};
 
 /// A number as people read it: at most three decimals, five below one.
 #[must_use]
@@ -81,87 +78,6 @@ pub fn label(site: &Site, point: PointId, value: Value) -> Option<String> {
             Some(if set.is_empty() { "none".to_owned() } else { set.join(", ") })
         }
     }
-}
-
-/// What a rule goes by. The rule names the channels of a vote.
-#[must_use]
-pub fn evidence(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> String {
-    match *evidence {
-        Evidence::None => "never judged".to_owned(),
-        Evidence::Limit { point: at, value, limit, .. } => {
-            let symbol = site[at].unit.symbol();
-            format!(
-                "{} {}, limit {}",
-                point(site, at),
-                quantity(value.get(), symbol),
-                quantity(limit, symbol)
-            )
-        }
-        Evidence::Rate { point: at, per_minute, limit, .. } => {
-            let symbol = format!("{}/min", site[at].unit.symbol());
-            let verb = if per_minute < 0.0 { "falls" } else { "rises" };
-            let rate = (per_minute.abs() * 10.0).round() / 10.0;
-            format!(
-                "{} {verb} {}, limit {}",
-                point(site, at),
-                quantity(rate, &symbol),
-                quantity(limit.abs(), &symbol)
-            )
-        }
-        Evidence::State { point: at, value, .. } => {
-            let reads =
-                label(site, at, value).unwrap_or_else(|| quantity(value.get(), site[at].unit.symbol()));
-            format!("{} is {reads}", point(site, at))
-        }
-        Evidence::Silent { point: at, lasted } => {
-            let device = &site[site[at].device].name;
-            if lasted >= NEVER {
-                format!("no answer from {device} since the start")
-            } else {
-                format!("no answer from {device} for {}", span(lasted))
-            }
-        }
-        Evidence::Votes { voting, unknown, needed, of, by_policy } => {
-            votes(site, rule, &Tally { voting, unknown, needed, of, by_policy })
-        }
-    }
-}
-
-struct Tally {
-    voting: u32,
-    unknown: u32,
-    needed: u8,
-    of: u8,
-    by_policy: bool,
-}
-
-fn votes(site: &Site, rule: Option<RuleId>, tally: &Tally) -> String {
-    let voting = channels(site, rule, tally.voting);
-    let mut text = format!("{} of {} votes", tally.voting.count_ones(), tally.of);
-    if !voting.is_empty() {
-        text = format!("{text}: {}", voting.join(", "));
-    }
-    if tally.needed == 0 {
-        text.push_str("; the vote cannot be completed");
-    } else {
-        text = format!("{text} ({} needed)", tally.needed);
-    }
-    let unknown = channels(site, rule, tally.unknown);
-    if !unknown.is_empty() {
-        text = format!("{text}; cannot judge: {}", unknown.join(", "));
-    }
-    if tally.by_policy {
-        text.push_str("; decided by the policy for lost channels");
-    }
-    text
-}
-
-/// The names of the channels of a vote whose bits are set.
-#[must_use]
-pub fn channels(site: &Site, rule: Option<RuleId>, mask: u32) -> Vec<&str> {
-    let Some(RuleKind::Together(vote)) = rule.map(|rule| &site[rule].kind) else { return Vec::new() };
-    let bits = vote.channels.iter().enumerate().filter(|(bit, _)| *bit < 32 && mask >> bit & 1 == 1);
-    bits.map(|(_, &channel)| site[channel].name.as_str()).collect()
 }
 
 /// What started a run of a sequence.
@@ -302,21 +218,6 @@ pub fn lone_vote(site: &Site, rule: RuleId, channel: RuleId) -> String {
     format!("{} voted alone in {} and fell quiet: no cut", site[channel].name, site[rule].name)
 }
 
-/// A change of a zone's level.
-#[must_use]
-pub fn level_change(site: &Site, change: &LevelChange) -> String {
-    let mut text =
-        format!("{} went from {} to {}", site[change.zone].name, change.was.word(), change.level.word());
-    if let Some(worst) = change.because.first() {
-        text = format!(
-            "{text}: {} ({})",
-            site[worst.rule].name,
-            evidence(site, Some(worst.rule), &worst.evidence)
-        );
-    }
-    text
-}
-
 /// A step in the life of an alarm.
 #[must_use]
 pub fn alarm_change(site: &Site, change: &AlarmChange) -> String {
@@ -336,39 +237,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::safety::sequence::spec::Mode;
-    use crate::units::Uptime;
     use crate::wire::testsite;
 
     fn value(number: f64) -> Value {
         Value::new(number).unwrap()
-    }
-
-    #[test]
-    fn evidence_reads_as_a_sentence() {
-        let site = testsite::site();
-        let say = |it: Evidence| evidence(&site, Some(RuleId(2)), &it);
-        let (point, taken) = (PointId(0), Uptime(1));
-        assert_eq!(
-            say(Evidence::Limit { point, value: value(46.2), limit: 45.0, taken }),
-            "cell-temp-max of bms-1 46.2 °C, limit 45 °C"
-        );
-        assert_eq!(
-            say(Evidence::Rate { point, value: value(46.2), per_minute: 7.08, limit: 6.0, taken }),
-            "cell-temp-max of bms-1 rises 7.1 °C/min, limit 6 °C/min"
-        );
-        assert_eq!(
-            say(Evidence::State { point: PointId(2), value: value(0.0), taken }),
-            "position of brk-1 is open"
-        );
-        assert_eq!(say(Evidence::Silent { point, lasted: Millis(4_000) }), "no answer from bms-1 for 4 s");
-        assert_eq!(
-            say(Evidence::Silent { point, lasted: Millis(u64::MAX) }),
-            "no answer from bms-1 since the start"
-        );
-        assert_eq!(
-            say(Evidence::Votes { voting: 0b01, unknown: 0b10, needed: 1, of: 2, by_policy: true }),
-            "1 of 2 votes: cell-hot (1 needed); cannot judge: breaker-open; decided by the policy for lost channels"
-        );
     }
 
     #[test]

@@ -228,6 +228,8 @@ hold = "1s"
 on_channel_fault = "availability"
 on_all_lost = "alarm"
 grace = "15s"
+one_vote_per = []
+repair_within = "72h"
 
 [[sequence]]
 id = "cut"

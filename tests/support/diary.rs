@@ -57,6 +57,12 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
             let doubt = if finding.known { "" } else { ", unknown" };
             of("rule", site[finding.rule].name.clone(), format!("{}{doubt}", finding.level.word()))
         }
+        Fact::Outlook(change) => {
+            let ahead = change.outlook.map_or("nothing ahead".into(), |outlook| {
+                format!("{} in {}", outlook.level.word(), outlook.likely)
+            });
+            of("outlook", site[change.rule].name.clone(), ahead)
+        }
         Fact::Level(change) => of("level", site[change.zone].name.clone(), change.level.word().to_owned()),
         Fact::Alarm(change) => {
             let says = format!(

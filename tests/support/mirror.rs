@@ -6,13 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use emberwatch::safety::risk::Level;
-use emberwatch::safety::rules::limit::{Limit, Side, Step};
-use emberwatch::safety::rules::rate::Rate;
-use emberwatch::safety::rules::silence::Silence;
-use emberwatch::safety::rules::state::{Case, State, When};
-use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
-use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
+use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::sequence::spec::{
     Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
@@ -23,7 +17,8 @@ use emberwatch::safety::site::{
 use emberwatch::units::{Millis, Unit};
 use serde::Deserialize;
 
-use crate::words::{self, Duration, Quantity, Word};
+use crate::judging::RuleText;
+use crate::words::{self, Duration, Word};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,96 +66,6 @@ struct FrozenText {
     after: Duration,
     siblings: Vec<String>,
     moved: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleText {
-    id: String,
-    zone: String,
-    principle: String,
-    on_unknown: Word<OnUnknown>,
-    #[serde(default)]
-    latched: bool,
-    limit: Option<LimitText>,
-    rate: Option<RateText>,
-    state: Option<StateText>,
-    silence: Option<SilenceText>,
-    together: Option<TogetherText>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitText {
-    point: String,
-    side: Word<Side>,
-    deadband: Quantity,
-    watch: Option<StepText>,
-    warning: Option<StepText>,
-    danger: Option<StepText>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RateText {
-    point: String,
-    side: Word<Side>,
-    window: Duration,
-    samples_min: usize,
-    floor: Option<Quantity>,
-    deadband: Quantity,
-    watch: Option<StepText>,
-    warning: Option<StepText>,
-    danger: Option<StepText>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StepText {
-    limit: Quantity,
-    on_delay: Duration,
-    off_delay: Duration,
-    extreme: Option<Quantity>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StateText {
-    point: String,
-    on_delay: Duration,
-    off_delay: Duration,
-    cases: Vec<CaseText>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CaseText {
-    level: Word<Level>,
-    is: Option<u32>,
-    is_not: Option<u32>,
-    any_bit: Option<Vec<u8>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SilenceText {
-    points: Vec<String>,
-    after: Duration,
-    level: Word<Level>,
-    level_if_abnormal: Word<Level>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TogetherText {
-    channels: Vec<String>,
-    needed: u8,
-    votes_at: Word<Level>,
-    level: Word<Level>,
-    hold: Duration,
-    on_channel_fault: Word<OnChannelFault>,
-    on_all_lost: Word<OnAllLost>,
-    grace: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,11 +157,11 @@ impl Plant {
         ))
     }
 
-    fn zone(&self, name: &str) -> ZoneId {
+    pub(crate) fn zone(&self, name: &str) -> ZoneId {
         ZoneId::at(position("zone", name, self.site.zones.iter().map(|zone| zone.name.as_str())))
     }
 
-    fn rule(&self, name: &str) -> RuleId {
+    pub(crate) fn rule(&self, name: &str) -> RuleId {
         RuleId::at(position("rule", name, self.rule_names.iter().map(String::as_str)))
     }
 
@@ -286,7 +191,7 @@ impl SiteText {
         self.add_devices(&mut plant);
         self.add_frozen(&mut plant);
         for rule in &self.rule {
-            let rule = rule.rule(&plant);
+            let rule = rule.rule(&plant, &self.rule);
             plant.site.rules.push(rule);
         }
         for breaker in &self.breaker {
@@ -356,6 +261,7 @@ impl SiteText {
             let (room, id) = (site[rule.zone].room, RuleId::at(index));
             alarms.push((rule.name.clone(), room, AlarmSource::Rule(id), self.rule[index].latched));
             if let RuleKind::Together(_) = rule.kind {
+                alarms.push((format!("weakened-{}", rule.name), room, AlarmSource::VoteWeakened(id), false));
                 alarms.push((format!("blind-{}", rule.name), room, AlarmSource::VoteBlind(id), false));
             }
         }
@@ -388,112 +294,6 @@ impl SiteText {
                 latched,
             })
             .collect();
-    }
-}
-
-impl RuleText {
-    fn rule(&self, plant: &Plant) -> Rule {
-        let kinds = [
-            self.limit.as_ref().map(|text| RuleKind::Limit(text.limit(plant))),
-            self.rate.as_ref().map(|text| RuleKind::Rate(text.rate(plant))),
-            self.state.as_ref().map(|text| RuleKind::State(text.state(plant))),
-            self.silence.as_ref().map(|text| RuleKind::Silence(text.silence(plant))),
-            self.together.as_ref().map(|text| RuleKind::Together(text.together(plant))),
-        ];
-        let mut kinds: Vec<RuleKind> = kinds.into_iter().flatten().collect();
-        assert_eq!(kinds.len(), 1, "rule `{}` needs exactly one kind", self.id);
-        Rule {
-            name: self.id.clone(),
-            zone: plant.zone(&self.zone),
-            principle: self.principle.clone(),
-            on_unknown: self.on_unknown.0,
-            kind: kinds.remove(0),
-        }
-    }
-}
-
-impl LimitText {
-    fn limit(&self, plant: &Plant) -> Limit {
-        Limit {
-            point: plant.point(&self.point),
-            side: self.side.0,
-            deadband: self.deadband.0,
-            steps: [&self.watch, &self.warning, &self.danger].map(|step| step.as_ref().map(StepText::step)),
-        }
-    }
-}
-
-impl RateText {
-    fn rate(&self, plant: &Plant) -> Rate {
-        Rate {
-            point: plant.point(&self.point),
-            side: self.side.0,
-            window: self.window.0,
-            samples_min: self.samples_min,
-            floor: self.floor.as_ref().map(|floor| floor.0),
-            deadband: self.deadband.0,
-            steps: [&self.watch, &self.warning, &self.danger].map(|step| step.as_ref().map(StepText::step)),
-        }
-    }
-}
-
-impl StepText {
-    fn step(&self) -> Step {
-        Step {
-            limit: self.limit.0,
-            on_delay: self.on_delay.0,
-            off_delay: self.off_delay.0,
-            extreme: self.extreme.as_ref().map(|extreme| extreme.0),
-        }
-    }
-}
-
-impl StateText {
-    fn state(&self, plant: &Plant) -> State {
-        let cases = self.cases.iter().map(|case| Case { when: case.when(), level: case.level.0 }).collect();
-        State {
-            point: plant.point(&self.point),
-            cases,
-            on_delay: self.on_delay.0,
-            off_delay: self.off_delay.0,
-        }
-    }
-}
-
-impl CaseText {
-    fn when(&self) -> When {
-        match (self.is, self.is_not, &self.any_bit) {
-            (Some(value), None, None) => When::Is(value),
-            (None, Some(value), None) => When::IsNot(value),
-            (None, None, Some(bits)) => When::AnyBit(bits.iter().fold(0, |mask, bit| mask | 1 << bit)),
-            _ => panic!("a case has exactly one of is, is_not, any_bit"),
-        }
-    }
-}
-
-impl SilenceText {
-    fn silence(&self, plant: &Plant) -> Silence {
-        Silence {
-            points: self.points.iter().map(|name| plant.point(name)).collect(),
-            after: self.after.0,
-            level: self.level.0,
-            level_if_abnormal: self.level_if_abnormal.0,
-        }
-    }
-}
-
-impl TogetherText {
-    fn together(&self, plant: &Plant) -> Together {
-        Together {
-            channels: self.channels.iter().map(|name| plant.rule(name)).collect(),
-            needed: self.needed,
-            votes_at: self.votes_at.0,
-            level: self.level.0,
-            hold: self.hold.0,
-            on_channel_fault: self.on_channel_fault.0,
-            on_all_lost: self.on_all_lost.0,
-            grace: self.grace.0,
-        }
     }
 }
 

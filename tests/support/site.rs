@@ -84,6 +84,7 @@ fn rule() -> Rule {
             side: Side::Above,
             deadband: 2.0,
             steps: [None; 3],
+            projection: None,
         }),
     }
 }

@@ -4,8 +4,10 @@ use std::fmt::Debug;
 
 use emberwatch::safety::risk::Level;
 use emberwatch::safety::rules::OnUnknown;
+use emberwatch::safety::rules::deviation::Sides;
 use emberwatch::safety::rules::limit::Side;
-use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault};
+use emberwatch::safety::rules::step::GateOnUnknown;
+use emberwatch::safety::rules::together::{Independence, OnAllLost, OnChannelFault};
 use emberwatch::safety::sequence::spec::{Mode, OnFail, OnRestart};
 use emberwatch::safety::site::OutputKind;
 use emberwatch::units::Millis;
@@ -100,7 +102,26 @@ impl Spelled for Side {
 
 impl Spelled for OnChannelFault {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("safety", Self::Safety), ("availability", Self::Availability)];
+        &[("safety", Self::Safety), ("availability", Self::Availability), ("dependent", Self::Dependent)];
+}
+
+impl Spelled for Independence {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("principle", Self::Principle), ("device", Self::Device), ("link", Self::Link)];
+}
+
+impl Spelled for Sides {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("above", Self::Above),
+        ("below", Self::Below),
+        ("rising", Self::Above),
+        ("falling", Self::Below),
+        ("either", Self::Either),
+    ];
+}
+
+impl Spelled for GateOnUnknown {
+    const WORDS: &'static [(&'static str, Self)] = &[("judge", Self::Judge), ("ignore", Self::Ignore)];
 }
 
 impl Spelled for OnAllLost {

@@ -2,6 +2,7 @@
 //!
 //! Rules over points are read first, votes after them, because a vote looks at what its channels can say.
 
+mod several;
 mod single;
 mod steps;
 mod vote;
@@ -27,6 +28,8 @@ const ON_UNKNOWN: &[(&str, OnUnknown)] = &[
     ("warning", OnUnknown::AtLeast(Level::Warning)),
     ("danger", OnUnknown::AtLeast(Level::Danger)),
 ];
+
+const KINDS: &[&str] = &["limit", "rate", "deviation", "step", "state", "silence", "together"];
 
 /// How long a delay of a rule may be.
 const DELAY_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
@@ -84,12 +87,14 @@ pub(super) fn read(desk: &mut Desk, root: &mut Table, plant: &Plant) -> Rules {
     let mut votes = Vec::new();
     for (index, mut table) in root.tables(desk, "rule").into_iter().enumerate() {
         let head = read_head(desk, &mut table, plant, &mut rules, index);
-        let kind = table.one_kind(desk, &["limit", "rate", "state", "silence", "together"]);
+        let kind = table.one_kind(desk, KINDS);
         table.finish(desk);
         rules.votes.push(matches!(kind, Some(("together", _))));
         let kind = match kind {
             Some(("limit", body)) => single::limit(desk, body, plant).map(RuleKind::Limit),
             Some(("rate", body)) => single::rate(desk, body, plant).map(RuleKind::Rate),
+            Some(("deviation", body)) => several::deviation(desk, body, plant).map(RuleKind::Deviation),
+            Some(("step", body)) => several::step(desk, body, plant).map(RuleKind::Step),
             Some(("state", body)) => single::state(desk, body, plant).map(RuleKind::State),
             Some(("silence", body)) => single::silence(desk, body, plant).map(RuleKind::Silence),
             Some((_, body)) => {

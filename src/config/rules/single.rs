@@ -7,7 +7,6 @@ use crate::config::node::{At, Node};
 use crate::config::plant::Plant;
 use crate::config::table::Table;
 use crate::config::value;
-use crate::safety::risk::Level;
 use crate::safety::rules::limit::{Limit, Side};
 use crate::safety::rules::rate::{Rate, WINDOW_SAMPLES_MAX};
 use crate::safety::rules::silence::Silence;
@@ -19,9 +18,9 @@ use super::steps::{self, Frame};
 use super::{DELAY_MS, LEVELS};
 
 /// The fewest samples that make a slope.
-const SLOPE_SAMPLES_MIN: i64 = 3;
+pub(super) const SLOPE_SAMPLES_MIN: i64 = 3;
 /// How long a window or a silence may be.
-const WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+pub(super) const WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 /// Slower than this and judging comes too late: the legal ceiling in Korea since 2022.
 const PERIOD_WARN: Millis = Millis(10_000);
 
@@ -37,12 +36,22 @@ pub(super) fn limit(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<
         return None;
     }
     let side = side?;
+    let projected = table.has("projection");
+    let projection = table.may(desk, "projection", value::rate(unit));
     let frame = Frame { read: value::quantity(unit), side, range };
     let steps = steps::read(desk, &mut table, &frame);
     table.finish(desk);
     let point = point?;
+    if let Some(rate) = projection.as_ref().filter(|rate| rate.value <= 0.0) {
+        desk.say(Code::OutOfRange, rate.at, "`projection` must be more than nothing")
+            .help("write how fast the value may move toward danger while it is not known");
+    }
+    if projected && projection.is_none() {
+        return None;
+    }
     let (deadband, steps) = steps?;
-    Some(Limit { point, side, deadband, steps })
+    let projection = projection.map(|rate| rate.value);
+    Some(Limit { point, side, deadband, steps, projection })
 }
 
 pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<Rate> {
@@ -68,12 +77,7 @@ pub(super) fn rate(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<R
     let point = point?;
     let (window, samples) = (window?, samples?);
     let samples_min = usize::try_from(samples.value).ok()?;
-    let needed = site[point].period.times(u64::try_from(samples.value - 1).ok()?);
-    if window.value < needed {
-        desk.say(Code::Window, window.at, format!("{} samples do not fit into the window", samples.value))
-            .label(format!("the point is read every {}", site[point].period))
-            .help(format!("write at least \"{needed}\", or fewer samples_min"));
-    }
+    check_window(desk, site[point].period, &window, samples.value);
     let (deadband, steps) = steps?;
     Some(Rate {
         point,
@@ -204,40 +208,46 @@ pub(super) fn silence(desk: &mut Desk, mut table: Table, plant: &Plant) -> Optio
     Some(Silence { points, after: after.value, level, level_if_abnormal })
 }
 
-/// The worst level that a rule over points can find with a reading.
-pub(super) fn worst(kind: &crate::safety::rules::RuleKind) -> Level {
-    use crate::safety::rules::RuleKind;
-    match kind {
-        RuleKind::Limit(Limit { steps, .. }) | RuleKind::Rate(Rate { steps, .. }) => {
-            let set = steps.iter().zip(LEVELS).filter(|(step, _)| step.is_some());
-            set.map(|(_, (_, level))| *level).max().unwrap_or_default()
-        }
-        RuleKind::State(state) => state.cases.iter().map(|case| case.level).max().unwrap_or_default(),
-        RuleKind::Silence(silence) => silence.level_if_abnormal,
-        RuleKind::Together(vote) => vote.level,
-    }
-}
-
 fn read_point(desk: &mut Desk, table: &mut Table, plant: &Plant) -> Option<(Place, PointId)> {
     let name = table.need(desk, "point", value::text)?;
     let point = plant.point(desk, &name)?;
+    check_period(desk, plant, &name, point);
+    Some((name.at, point))
+}
+
+/// Warns of a point that is read too rarely to be judged in time.
+pub(super) fn check_period(desk: &mut Desk, plant: &Plant, name: &At<String>, point: PointId) {
     let period = plant.site[point].period;
     if PERIOD_WARN < period {
         desk.say(Code::SlowPoll, name.at, format!("`{}` is read only every {period}", name.value))
             .label("judged by this rule")
             .help("poll its scan class at least every 10 s");
     }
-    Some((name.at, point))
+}
+
+/// Complains where the samples that are needed do not fit into a window.
+pub(super) fn check_window(desk: &mut Desk, period: Millis, window: &At<Millis>, samples: i64) {
+    let needed = period.times(u64::try_from(samples - 1).unwrap_or(0));
+    if window.value < needed {
+        desk.say(Code::Window, window.at, format!("{samples} samples do not fit into the window"))
+            .label(format!("the point is read every {period}"))
+            .help(format!("write at least \"{needed}\", or fewer samples_min"));
+    }
 }
 
 /// The keys are known, but without the point their unit is not: they are not read.
-fn skip_steps(table: &mut Table) {
-    for key in ["deadband", "watch", "warning", "danger"] {
+pub(super) fn skip_steps(table: &mut Table) {
+    for key in ["deadband", "watch", "warning", "danger", "projection"] {
         table.take(key);
     }
 }
 
-fn quantity_point(desk: &mut Desk, table: &mut Table, plant: &Plant, kind: &str) -> Option<PointId> {
+pub(super) fn quantity_point(
+    desk: &mut Desk,
+    table: &mut Table,
+    plant: &Plant,
+    kind: &str,
+) -> Option<PointId> {
     let (at, point) = read_point(desk, table, plant)?;
     if plant.site[point].labels == Labels::None {
         return Some(point);

@@ -16,7 +16,7 @@ use crate::config::table::Table;
 use crate::config::value;
 use crate::safety::risk::Level;
 use crate::safety::rules::RuleKind;
-use crate::safety::rules::together::Together;
+use crate::safety::rules::together::{CHANNELS_MAX, Together};
 use crate::safety::sequence::spec::{Mode, OnRestart, Sequence};
 use crate::safety::site::{DeviceId, RuleId, ZoneId};
 
@@ -137,22 +137,22 @@ fn check_trigger(
     }
     let most = most_of_one_device(plant, rules, vote);
     if usize::from(vote.needed).max(2) <= most {
-        desk.say(Code::OneDeviceVotes, at, format!("{most} channels of this vote are on one device"))
+        desk.say(Code::OneDeviceVotes, at, format!("{most} votes are on one device"))
             .label(format!("needs {} of {}", vote.needed, vote.channels.len()))
-            .help("one failing device could start a cut: use channels of other devices");
+            .help("one failing device could start a cut: write one_vote_per = [\"device\"], or use other devices");
     }
 }
 
-/// The most channels that a single device decides.
+/// The most votes that a single device decides.
 fn most_of_one_device(plant: &Plant, rules: &Rules, vote: &Together) -> usize {
-    let mut channels: BTreeMap<DeviceId, usize> = BTreeMap::new();
-    for channel in vote.channels.iter().collect::<BTreeSet<_>>() {
+    let mut channels: BTreeMap<DeviceId, u32> = BTreeMap::new();
+    for (bit, channel) in vote.channels.iter().enumerate().take(CHANNELS_MAX) {
         let Some(rule) = &rules.judged[channel.index()] else { continue };
         let points = rule.kind.points();
         let devices: BTreeSet<DeviceId> = points.iter().map(|point| plant.site[*point].device).collect();
         if let [device] = devices.into_iter().collect::<Vec<_>>()[..] {
-            *channels.entry(device).or_default() += 1;
+            *channels.entry(device).or_default() |= 1 << bit;
         }
     }
-    channels.into_values().max().unwrap_or(0)
+    channels.into_values().map(|mask| usize::from(vote.votes_of(mask))).max().unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 mod corpus;
 mod files;
 mod links;
+mod several;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -231,6 +232,7 @@ fn every_code_is_reached_by_a_case() {
     let mut reached: BTreeSet<Code> = corpus::reached();
     reached.extend(files::reached());
     reached.extend(links::reached());
+    reached.extend(several::reached());
     let unreached: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
     assert!(unreached.is_empty(), "{unreached:?}");
 }

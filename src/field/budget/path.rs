@@ -88,6 +88,8 @@ impl Paths<'_> {
         let delay = match &rule.kind {
             RuleKind::Limit(limit) => ripe(shortest(&limit.steps, level)),
             RuleKind::Rate(rate) => Worst::all(rate.window).then(ripe(shortest(&rate.steps, level))),
+            RuleKind::Deviation(deviation) => ripe(shortest(&deviation.steps, level)),
+            RuleKind::Step(step) => ripe(shortest(&step.steps, level)),
             RuleKind::State(state) => ripe(Some(state.on_delay)),
             RuleKind::Silence(silence) => Worst::all(silence.after),
             RuleKind::Together(_) => Worst::default(),

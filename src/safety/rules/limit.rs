@@ -1,7 +1,12 @@
 //! `limit`: a point above or below its limits.
+//!
+//! A point that falls silent may be projected: its last value, moved on at the fastest believable rate, raises
+//! `watch` and `warning` early (R4). A projection is a fear, not a reading: it never makes a vote (S6).
 
+use crate::safety::risk::outlook::Ahead;
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::rules::ladder::{Ladder, Place, Rung};
+use crate::safety::rules::{Look, NEVER, Verdict, View};
 use crate::safety::site::PointId;
 use crate::units::{Millis, Uptime, Value};
 
@@ -16,6 +21,9 @@ pub struct Limit {
     pub deadband: f64,
     /// At `watch`, `warning` and `danger`, where set; each at least as far out as the one before.
     pub steps: [Option<Step>; 3],
+    /// How fast the value may have moved toward danger while it is not known, in units per minute, above zero.
+    /// `None`: the site wrote that nothing is to be feared of its silence.
+    pub projection: Option<f64>,
 }
 
 /// Which side of a limit is dangerous.
@@ -41,6 +49,63 @@ pub struct Step {
 }
 
 impl Limit {
+    pub(crate) fn look(&self, ladder: &mut Ladder, view: View<'_>) -> Look {
+        let look = view.one(self.point, |value, taken| {
+            let (level, evidence) = self.judge(ladder, value, taken);
+            Verdict::Judged(level, evidence)
+        });
+        match (&look.verdict, self.projection) {
+            (Verdict::Unknown, Some(per_minute)) => self.fear(per_minute, view),
+            (Verdict::Unknown, None)
+            | (Verdict::Judged(..) | Verdict::Unchanged | Verdict::Feared(..), _) => look,
+        }
+    }
+
+    /// What the silent value may be by now. It grows no further than `warning`.
+    fn fear(&self, per_minute: f64, view: View<'_>) -> Look {
+        let Some(last) = view.picture.last_good(self.point) else {
+            return Look { verdict: Verdict::Unknown, wake: NEVER };
+        };
+        let age = view.now.since(last.taken);
+        let toward = match self.side {
+            Side::Above => per_minute,
+            Side::Below => -per_minute,
+        };
+        let value = last.value.get() + toward * age.as_secs_f64() / 60.0;
+        let (mut level, mut wake) = (Level::Normal, NEVER);
+        for (step, means) in self.steps.iter().zip([Level::Watch, Level::Warning, Level::Warning]) {
+            let Some(step) = step else { continue };
+            if self.side.is_beyond(value, step.limit) {
+                level = level.max(means);
+            } else {
+                let minutes = (step.limit - last.value.get()) / toward;
+                wake = wake.min(last.taken.plus(Millis::after_minutes(minutes)));
+            }
+        }
+        let limit = limit_behind(&self.steps, level);
+        let (point, last, taken) = (self.point, last.value, last.taken);
+        Look {
+            verdict: Verdict::Feared(level, Evidence::Projected { point, last, value, limit, taken }),
+            wake,
+        }
+    }
+
+    /// How far a value at this level is from its next limit; `None` for one that is normal or has no further.
+    pub(crate) fn ahead(&self, level: Level, value: Value) -> Option<Ahead> {
+        let next = match level {
+            Level::Normal | Level::Danger => return None,
+            Level::Watch => [(Level::Warning, self.steps[1]), (Level::Danger, self.steps[2])],
+            Level::Warning => [(Level::Danger, self.steps[2]); 2],
+        };
+        let (level, limit) = next.into_iter().find_map(|(level, step)| Some((level, step?.limit)))?;
+        let toward = |number: f64| match self.side {
+            Side::Above => number,
+            Side::Below => -number,
+        };
+        let (value, limit) = (toward(value.get()), toward(limit));
+        (value < limit).then_some(Ahead { level, value, limit })
+    }
+
     pub(crate) fn judge(&self, ladder: &mut Ladder, value: Value, taken: Uptime) -> (Level, Evidence) {
         let rungs = self.steps.map(|step| step.map(|step| step.rung(self.side, value.get(), self.deadband)));
         let level = ladder.feed(taken, rungs);
@@ -88,9 +153,22 @@ pub(crate) fn limit_behind(steps: &[Option<Step>; 3], level: Level) -> f64 {
     own.or_else(|| steps.iter().flatten().next().copied()).map_or(0.0, |step| step.limit)
 }
 
+/// The worst level that has a limit.
+pub(crate) fn worst(steps: &[Option<Step>; 3]) -> Level {
+    let levels = [Level::Watch, Level::Warning, Level::Danger];
+    steps
+        .iter()
+        .zip(levels)
+        .filter(|(step, _)| step.is_some())
+        .map(|(_, level)| level)
+        .max()
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::safety::rules::bench::Bench;
 
     fn limit(side: Side) -> Limit {
         let step = |limit| Some(Step { limit, on_delay: Millis(0), off_delay: Millis(0), extreme: None });
@@ -98,7 +176,7 @@ mod tests {
             Side::Above => [step(45.0), step(55.0), step(80.0)],
             Side::Below => [step(3.0), step(2.8), step(2.5)],
         };
-        Limit { point: PointId(0), side, deadband: 0.1, steps }
+        Limit { point: PointId(0), side, deadband: 0.1, steps, projection: None }
     }
 
     fn level_of(side: Side, values: &[f64]) -> Level {
@@ -132,5 +210,39 @@ mod tests {
         assert_eq!(level_of(Side::Above, &[45.0, 44.8]), Level::Normal);
         assert_eq!(level_of(Side::Below, &[3.0, 3.05]), Level::Watch);
         assert_eq!(level_of(Side::Below, &[3.0, 3.2]), Level::Normal);
+    }
+
+    #[test]
+    fn a_silent_value_is_feared_to_move_on_but_never_to_danger() {
+        let fear = |silent_s: u64| {
+            let mut bench = Bench::with_points(1);
+            bench.read(0, &[Some(40.0)]);
+            bench.read(silent_s, &[None]);
+            let limit = Limit { projection: Some(6.0), ..limit(Side::Above) };
+            limit.look(&mut Ladder::default(), bench.view())
+        };
+        // 6 degC a minute from 40: 45 after 50 s, 55 after 150 s, 80 after 400 s.
+        for (silent_s, level, wake) in [
+            (10, Level::Normal, Uptime(50_000)),
+            (50, Level::Watch, Uptime(150_000)),
+            (149, Level::Watch, Uptime(150_000)),
+            (150, Level::Warning, Uptime(400_000)),
+            (4000, Level::Warning, NEVER),
+        ] {
+            let look = fear(silent_s);
+            let Verdict::Feared(found, Evidence::Projected { last, .. }) = look.verdict else {
+                panic!("a silent value is projected")
+            };
+            assert_eq!((found, last.get(), look.wake), (level, 40.0, wake), "after {silent_s} s");
+        }
+        assert!(matches!(fear(2).verdict, Verdict::Unchanged), "a missed poll is not silence yet");
+    }
+
+    #[test]
+    fn what_was_never_seen_is_unknown_and_not_projected() {
+        let limit = Limit { projection: Some(6.0), ..limit(Side::Above) };
+        let mut bench = Bench::with_points(1);
+        bench.read(60, &[None]);
+        assert!(matches!(limit.look(&mut Ladder::default(), bench.view()).verdict, Verdict::Unknown));
     }
 }

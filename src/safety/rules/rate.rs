@@ -1,20 +1,17 @@
 //! `rate`: a point moving too fast.
 //!
-//! The slope is the median of the slopes between all pairs of samples in the window (Theil-Sen): up to
-//! 29 % of the samples may be noise without moving it far. It is judged only once the samples span half
-//! the window, so that two close readings of a coarse sensor never look like a fire.
+//! The slope is a robust one (see `window`). It is judged only once the samples span half the window, so that
+//! two close readings of a coarse sensor never look like a fire.
 
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::rules::ladder::{Ladder, Place, Rung};
 use crate::safety::rules::limit::{Side, Step, limit_behind};
+use crate::safety::rules::window::Window;
+use crate::safety::rules::{Look, Verdict, View};
 use crate::safety::site::PointId;
 use crate::units::{Millis, Uptime, Value};
 
-/// The most samples a window holds; closer ones are thinned out. Sixteen give 120 slopes to take the
-/// median of: enough that noise on a few cannot make a slope, few enough to judge in a microsecond.
-pub const WINDOW_SAMPLES_MAX: usize = 16;
-
-const SLOPES_MAX: usize = WINDOW_SAMPLES_MAX * (WINDOW_SAMPLES_MAX - 1) / 2;
+pub use crate::safety::rules::window::WINDOW_SAMPLES_MAX;
 
 /// Rates of change of one point, one step per level. Limits are in the point's unit **per minute**.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,14 +32,15 @@ pub struct Rate {
     pub steps: [Option<Step>; 3],
 }
 
-/// The samples a slope is taken over.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Window {
-    samples: Vec<(Uptime, f64)>,
-}
-
 impl Rate {
-    pub(crate) fn judge(
+    pub(crate) fn look(&self, window: &mut Window, ladder: &mut Ladder, view: View<'_>) -> Look {
+        view.one(self.point, |value, taken| {
+            self.judge(window, ladder, value, taken)
+                .map_or(Verdict::Unchanged, |(level, evidence)| Verdict::Judged(level, evidence))
+        })
+    }
+
+    fn judge(
         &self,
         window: &mut Window,
         ladder: &mut Ladder,
@@ -50,7 +48,10 @@ impl Rate {
         taken: Uptime,
     ) -> Option<(Level, Evidence)> {
         window.push(taken, value.get(), self.window);
-        let per_minute = window.slope_per_minute(self)?;
+        if window.len() < self.samples_min || window.span().times(2) < self.window {
+            return None;
+        }
+        let per_minute = window.per_minute()?;
         let above_floor = self.floor.is_none_or(|floor| self.side.is_beyond(value.get(), floor));
         let toward_danger = match self.side {
             Side::Above => per_minute,
@@ -68,44 +69,6 @@ impl Rate {
         let level = ladder.feed(taken, rungs);
         let limit = limit_behind(&self.steps, level);
         Some((level, Evidence::Rate { point: self.point, value, per_minute, limit, taken }))
-    }
-}
-
-impl Window {
-    fn push(&mut self, taken: Uptime, value: f64, window: Millis) {
-        let spacing = Millis(window.0 / (WINDOW_SAMPLES_MAX as u64 - 1));
-        // The newest sample is always there; the ones before it keep their distance.
-        if let [.., before, _] = self.samples.as_slice()
-            && taken.since(before.0) < spacing
-        {
-            self.samples.pop();
-        }
-        self.samples.push((taken, value));
-        self.samples.retain(|sample| taken.since(sample.0) <= window);
-        if WINDOW_SAMPLES_MAX < self.samples.len() {
-            self.samples.remove(0);
-        }
-    }
-
-    fn slope_per_minute(&self, rate: &Rate) -> Option<f64> {
-        let (first, last) = (self.samples.first()?, self.samples.last()?);
-        if self.samples.len() < rate.samples_min || last.0.since(first.0).times(2) < rate.window {
-            return None;
-        }
-        let mut slopes = [0.0; SLOPES_MAX];
-        let mut count = 0;
-        for (index, early) in self.samples.iter().enumerate() {
-            for late in &self.samples[index + 1..] {
-                let minutes = late.0.since(early.0).as_secs_f64() / 60.0;
-                if 0.0 < minutes {
-                    slopes[count] = (late.1 - early.1) / minutes;
-                    count += 1;
-                }
-            }
-        }
-        let slopes = &mut slopes[..count];
-        let middle = slopes.len() / 2;
-        (!slopes.is_empty()).then(|| *slopes.select_nth_unstable_by(middle, f64::total_cmp).1)
     }
 }
 

@@ -1,9 +1,9 @@
 //! `silence`: points that deliver nothing to go by.
 
-use crate::safety::quality::Picture;
 use crate::safety::risk::{Evidence, Level};
+use crate::safety::rules::{Look, NEVER, Verdict, View};
 use crate::safety::site::PointId;
-use crate::units::{Millis, Uptime};
+use crate::units::Millis;
 
 /// Silence of points, and what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,29 +20,28 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Judges at `now`. The level of the zone counts only at the moment when the silence is noticed:
-    /// what the silence itself does to the zone must not feed back.
-    pub(crate) fn judge(
-        &self,
-        was: Level,
-        zone: Level,
-        picture: &Picture,
-        now: Uptime,
-    ) -> (Level, Evidence, Uptime) {
-        let heard =
-            self.points.iter().filter_map(|point| picture.last_good(*point)).map(|good| good.taken).max();
-        let lasted = now.since(heard.unwrap_or(picture.born()));
+    /// The level of the zone counts only at the moment when the silence is noticed: what the silence itself does
+    /// to the zone must not feed back.
+    pub(crate) fn look(&self, was: Level, zone: Level, view: View<'_>) -> Look {
+        let heard = self
+            .points
+            .iter()
+            .filter_map(|point| view.picture.last_good(*point))
+            .map(|good| good.taken)
+            .max();
+        let since = heard.unwrap_or(view.picture.born());
+        let lasted = view.now.since(since);
         let point = self.points.first().copied().unwrap_or(PointId(0));
         let evidence = Evidence::Silent { point, lasted };
         if lasted <= self.after {
-            let next_look = heard.unwrap_or(picture.born()).plus(Millis(self.after.0 + 1));
-            return (Level::Normal, evidence, next_look);
+            let wake = since.plus(Millis(self.after.0 + 1));
+            return Look { verdict: Verdict::Judged(Level::Normal, evidence), wake };
         }
         let level = match (was, zone) {
             (Level::Normal, Level::Normal) => self.level,
             (Level::Normal, _) => self.level_if_abnormal,
             (already, _) => already,
         };
-        (level, evidence, Uptime(u64::MAX))
+        Look { verdict: Verdict::Judged(level, evidence), wake: NEVER }
     }
 }

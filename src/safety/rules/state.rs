@@ -2,6 +2,7 @@
 
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::rules::ladder::{Ladder, Place, Rung};
+use crate::safety::rules::{Look, Verdict, View};
 use crate::safety::site::PointId;
 use crate::units::{Millis, Uptime, Value};
 
@@ -39,6 +40,13 @@ pub enum When {
 }
 
 impl State {
+    pub(crate) fn look(&self, ladder: &mut Ladder, view: View<'_>) -> Look {
+        view.one(self.point, |value, taken| {
+            let (level, evidence) = self.judge(ladder, value, taken);
+            Verdict::Judged(level, evidence)
+        })
+    }
+
     pub(crate) fn judge(&self, ladder: &mut Ladder, value: Value, taken: Uptime) -> (Level, Evidence) {
         let says = self.says(value);
         let rungs = [Level::Watch, Level::Warning, Level::Danger].map(|level| {

@@ -1,6 +1,7 @@
 //! `together`: other rules agreeing, M of N, with unknown channels.
 
-use crate::safety::risk::{Evidence, Level};
+use crate::safety::risk::{Evidence, Level, Vote, VoteHealth};
+use crate::safety::rules::NEVER;
 use crate::safety::site::RuleId;
 use crate::units::{Millis, Uptime};
 
@@ -28,6 +29,24 @@ pub struct Together {
     pub on_all_lost: OnAllLost,
     /// How long all channels must be lost before `on_all_lost` acts.
     pub grace: Millis,
+    /// What channels must not share to be two votes: one instrument, one bus or one principle is one vote.
+    pub one_vote_per: Vec<Independence>,
+    /// Whom each channel shares any of that with: bit `j` of entry `i` says that channels `i` and `j` together
+    /// are one vote. Worked out from `one_vote_per` where links are known; symmetric, no bit of its own.
+    pub rivals: Vec<u32>,
+    /// How long the vote may be weakened before its alarm is critical: the repair clock.
+    pub repair_within: Millis,
+}
+
+/// What two channels must not share if both are to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Independence {
+    /// The physical principle of their rules.
+    Principle,
+    /// A device that they read.
+    Device,
+    /// A link that they are read over.
+    Link,
 }
 
 /// What becomes of a vote when channels cannot judge (R3). Written by every site.
@@ -37,6 +56,9 @@ pub enum OnChannelFault {
     Safety,
     /// As many votes as before are needed: 2oo3 becomes 2oo2.
     Availability,
+    /// As many votes as before are needed; but once too few independent ones are left, channels that share
+    /// something count each: with one principle left, two sensors of it.
+    Dependent,
 }
 
 /// What happens when no channel can judge (R3). Written by every site.
@@ -54,8 +76,7 @@ pub enum OnAllLost {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tally {
     channels: Vec<Ballot>,
-    /// Whether the last count was complete.
-    pub(crate) complete: bool,
+    weakened_since: Option<Uptime>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,10 +103,8 @@ pub(crate) struct Channel {
 /// The outcome of one count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Count {
-    /// Enough channels agree, or the policy for lost channels says so.
-    pub(crate) complete: bool,
-    /// So many channels are lost that they could not complete the vote any more.
-    pub(crate) blind: bool,
+    /// How the vote stands.
+    pub(crate) vote: Vote,
     /// A channel cannot judge, but its grace time is not over: nobody knows yet what that makes of the vote.
     pub(crate) pending: bool,
     /// For people.
@@ -96,67 +115,145 @@ pub(crate) struct Count {
     pub(crate) wake: Uptime,
 }
 
+/// Which channels do what; a bit each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ballots {
+    /// Voting, or did within the hold time.
+    voting: u32,
+    /// Not voting, and cannot judge.
+    unknown: u32,
+    /// Unknown for longer than the grace time.
+    lost: u32,
+    /// Their vote ran out alone.
+    lone: u32,
+}
+
 impl Together {
     pub(crate) fn tally(&self) -> Tally {
-        Tally { channels: vec![Ballot::default(); self.channels.len()], complete: false }
+        Tally { channels: vec![Ballot::default(); self.channels.len()], weakened_since: None }
+    }
+
+    /// How many votes there can be: channels that share something are one.
+    #[must_use]
+    pub fn votes_possible(&self) -> u8 {
+        self.largest(self.all())
+    }
+
+    /// How many votes these channels are, a bit each.
+    #[must_use]
+    pub fn votes_of(&self, channels: u32) -> u8 {
+        self.largest(channels & self.all())
     }
 
     /// Counts the votes. A vote is cast only by a channel that can judge (S6), and is counted for the hold
     /// time after; a lost channel changes what is needed only after the grace time.
     pub(crate) fn count(&self, tally: &mut Tally, channels: &[Channel], now: Uptime) -> Count {
-        let (mut voting, mut unknown, mut lone, mut lost) = (0_u32, 0_u32, 0_u32, 0_u8);
-        let mut wake = Uptime(u64::MAX);
-        let mut pending = false;
+        let (ballots, mut wake) = self.collect(tally, channels, now);
+        let Ballots { voting, unknown, lost, lone } = ballots;
+        let all = self.all();
+        let (needed, had) = self.needed_and_had(ballots);
+        let by_votes = needed.is_some_and(|needed| needed <= had);
+        let by_policy = lost == all && self.trips_when_all_lost(channels);
+        let complete = by_votes || by_policy;
+        if complete {
+            tally.channels.iter_mut().for_each(|ballot| ballot.alone = false);
+        }
+        let health = self.health(tally, lost, needed, now);
+        if health == VoteHealth::Weakened
+            && let Some(since) = tally.weakened_since
+        {
+            wake = wake.min(since.plus(self.repair_within));
+        }
+        let of = self.votes_possible();
+        let evidence = Evidence::Votes { voting, unknown, needed: needed.unwrap_or(0), had, of, by_policy };
+        let vote = Vote { complete, health, voting, by_policy };
+        Count { vote, pending: unknown != lost, evidence, lone, wake }
+    }
+
+    fn collect(&self, tally: &mut Tally, channels: &[Channel], now: Uptime) -> (Ballots, Uptime) {
+        let (mut ballots, mut wake) = (Ballots::default(), NEVER);
         for (index, (ballot, channel)) in tally.channels.iter_mut().zip(channels).enumerate() {
             let bit = 1 << index;
             if ballot.update(*channel, self.hold, now) {
-                lone |= bit;
+                ballots.lone |= bit;
             }
-            match ballot.voted {
-                Some(voted) => {
-                    voting |= bit;
+            match (ballot.voted, ballot.lost_since) {
+                (Some(voted), _) => {
+                    ballots.voting |= bit;
                     if !ballot.voting {
                         wake = wake.min(voted.plus(Millis(self.hold.0 + 1)));
                     }
                 }
-                None => {
-                    if let Some(since) = ballot.lost_since {
-                        unknown |= bit;
-                        if self.grace <= now.since(since) {
-                            lost += 1;
-                        } else {
-                            pending = true;
-                            wake = wake.min(since.plus(self.grace));
-                        }
+                (None, Some(since)) => {
+                    ballots.unknown |= bit;
+                    if self.grace <= now.since(since) {
+                        ballots.lost |= bit;
+                    } else {
+                        wake = wake.min(since.plus(self.grace));
                     }
                 }
+                (None, None) => {}
             }
         }
-        let of = self.size();
-        let (needed, blind) = self.needed(lost);
-        let by_votes = !blind && needed <= count_bits(voting);
-        let by_policy = lost == of && self.trips_when_all_lost(channels);
-        tally.complete = by_votes || by_policy;
-        if tally.complete {
-            tally.channels.iter_mut().for_each(|ballot| ballot.alone = false);
-        }
-        let evidence =
-            Evidence::Votes { voting, unknown, needed: if blind { 0 } else { needed }, of, by_policy };
-        Count { complete: tally.complete, blind, pending, evidence, lone, wake }
+        (ballots, wake)
     }
 
-    /// How many channels there are.
-    fn size(&self) -> u8 {
-        u8::try_from(self.channels.len()).unwrap_or(u8::MAX)
+    /// All channels, a bit each.
+    fn all(&self) -> u32 {
+        (0..self.channels.len()).fold(0, |all, index| all | 1 << index)
     }
 
-    /// How many votes are needed with so many channels lost, and whether they cannot be had any more.
-    fn needed(&self, lost: u8) -> (u8, bool) {
-        let left = self.size().saturating_sub(lost);
+    /// How many votes are needed with these channels lost (`None` when so many cannot be had any more), and
+    /// how many there are.
+    fn needed_and_had(&self, ballots: Ballots) -> (Option<u8>, u8) {
+        let left = self.all() & !ballots.lost;
+        let can = self.largest(left);
+        let had = self.largest(ballots.voting);
+        let possible = |needed: u8, can: u8| (needed <= can && 0 < can).then_some(needed);
         match self.on_channel_fault {
-            OnChannelFault::Safety => (self.needed.saturating_sub(lost).max(1), left == 0),
-            OnChannelFault::Availability => (self.needed, left < self.needed),
+            OnChannelFault::Dependent if can < self.needed => {
+                (possible(self.needed, count_bits(left)), count_bits(ballots.voting))
+            }
+            OnChannelFault::Safety => {
+                let fewer = self.largest(self.all()).saturating_sub(can);
+                (possible(self.needed.saturating_sub(fewer).max(1), can), had)
+            }
+            OnChannelFault::Availability | OnChannelFault::Dependent => (possible(self.needed, can), had),
         }
+    }
+
+    fn health(&self, tally: &mut Tally, lost: u32, needed: Option<u8>, now: Uptime) -> VoteHealth {
+        if lost == 0 {
+            tally.weakened_since = None;
+            return VoteHealth::Whole;
+        }
+        let since = *tally.weakened_since.get_or_insert(now);
+        match needed {
+            None => VoteHealth::Blind,
+            Some(_) if self.repair_within <= now.since(since) => VoteHealth::Overdue,
+            Some(_) => VoteHealth::Weakened,
+        }
+    }
+
+    /// The most of these channels that are no rivals of each other: how many votes they are.
+    fn largest(&self, mut channels: u32) -> u8 {
+        let mut taken = 0;
+        while channels != 0 {
+            let rivals = |index: u32| self.rivals.get(index as usize).copied().unwrap_or(0) & channels;
+            // A channel whose rivals are all rivals of each other can be taken: no choice among them gives more.
+            let free = bits(channels).find(|&index| {
+                let around = rivals(index);
+                bits(around).all(|other| around & !(rivals(other) | 1 << other) == 0)
+            });
+            let Some(index) = free else {
+                let first = channels.trailing_zeros();
+                let with = 1 + self.largest(channels & !(rivals(first) | 1 << first));
+                return taken + with.max(self.largest(channels & !(1 << first)));
+            };
+            taken += 1;
+            channels &= !(rivals(index) | 1 << index);
+        }
+        taken
     }
 
     fn trips_when_all_lost(&self, channels: &[Channel]) -> bool {
@@ -190,6 +287,11 @@ impl Ballot {
     }
 }
 
+/// The numbers of the bits that are set.
+fn bits(mask: u32) -> impl Iterator<Item = u32> {
+    (0..32).filter(move |bit| mask & 1 << bit != 0)
+}
+
 fn count_bits(mask: u32) -> u8 {
     u8::try_from(mask.count_ones()).unwrap_or(u8::MAX)
 }
@@ -213,6 +315,9 @@ mod tests {
             on_channel_fault,
             on_all_lost,
             grace: Millis::from_secs(15),
+            one_vote_per: Vec::new(),
+            rivals: vec![0; of as usize],
+            repair_within: Millis::from_secs(72 * 3600),
         }
     }
 
@@ -252,10 +357,14 @@ mod tests {
                     })
                     .collect();
                 let count = settled(&vote, &channels);
-                assert_eq!(count.blind, expected.is_none(), "{needed}oo{of}, {lost} lost, {policy:?}");
+                assert_eq!(
+                    count.vote.health == VoteHealth::Blind,
+                    expected.is_none(),
+                    "{needed}oo{of}, {lost} lost, {policy:?}"
+                );
                 let complete = expected.is_some_and(|needed| needed <= voting);
                 assert_eq!(
-                    count.complete, complete,
+                    count.vote.complete, complete,
                     "{needed}oo{of}, {lost} lost, {voting} voting, {policy:?}"
                 );
             }
@@ -267,9 +376,9 @@ mod tests {
         let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Trip);
         let mut tally = vote.tally();
         for ms in [0, 5000, 14_999] {
-            assert!(!vote.count(&mut tally, &[LOST, LOST, VOTES], Uptime(ms)).complete, "at {ms} ms");
+            assert!(!vote.count(&mut tally, &[LOST, LOST, VOTES], Uptime(ms)).vote.complete, "at {ms} ms");
         }
-        assert!(vote.count(&mut tally, &[LOST, LOST, VOTES], Uptime(15_000)).complete);
+        assert!(vote.count(&mut tally, &[LOST, LOST, VOTES], Uptime(15_000)).vote.complete);
     }
 
     #[test]
@@ -278,12 +387,12 @@ mod tests {
         let mut tally = vote.tally();
         vote.count(&mut tally, &[VOTES, QUIET, QUIET], Uptime(0));
         vote.count(&mut tally, &[QUIET, QUIET, QUIET], Uptime(3000));
-        assert!(vote.count(&mut tally, &[QUIET, VOTES, QUIET], Uptime(63_000)).complete);
+        assert!(vote.count(&mut tally, &[QUIET, VOTES, QUIET], Uptime(63_000)).vote.complete);
         let mut tally = vote.tally();
         vote.count(&mut tally, &[VOTES, QUIET, QUIET], Uptime(0));
         vote.count(&mut tally, &[QUIET, QUIET, QUIET], Uptime(3000));
         let late = vote.count(&mut tally, &[QUIET, VOTES, QUIET], Uptime(63_001));
-        assert!(!late.complete);
+        assert!(!late.vote.complete);
         assert_eq!(late.lone, 1, "the first vote came and went alone");
     }
 
@@ -296,8 +405,85 @@ mod tests {
             (OnAllLost::Trip, [LOST; 2], true),
         ] {
             let count = settled(&vote(2, 2, OnChannelFault::Availability, policy), &channels);
-            assert_eq!(count.complete, complete, "{policy:?}");
-            assert!(count.blind);
+            assert_eq!(count.vote.complete, complete, "{policy:?}");
+            assert_eq!(count.vote.health, VoteHealth::Blind);
         }
+    }
+
+    fn rivals(vote: &Together, pairs: &[(usize, usize)]) -> Together {
+        let mut vote = vote.clone();
+        for &(a, b) in pairs {
+            vote.rivals[a] |= 1 << b;
+            vote.rivals[b] |= 1 << a;
+        }
+        vote
+    }
+
+    #[test]
+    fn channels_that_share_something_are_one_vote() {
+        let plain = vote(2, 3, OnChannelFault::Availability, OnAllLost::Alarm);
+        let shared = rivals(&plain, &[(0, 1)]);
+        for (channels, alone, together) in [
+            ([VOTES, VOTES, QUIET], true, false),
+            ([VOTES, QUIET, VOTES], true, true),
+            ([QUIET, VOTES, VOTES], true, true),
+            ([VOTES, VOTES, VOTES], true, true),
+            ([VOTES, QUIET, QUIET], false, false),
+        ] {
+            assert_eq!(settled(&plain, &channels).vote.complete, alone, "{channels:?}");
+            assert_eq!(settled(&shared, &channels).vote.complete, together, "{channels:?}, two share");
+        }
+        assert_eq!(shared.votes_possible(), 2);
+    }
+
+    #[test]
+    fn the_most_independent_votes_are_counted_over_any_sharing() {
+        let by_trying = |vote: &Together, mask: u32| {
+            let fits = |set: u32| bits(set).all(|bit| vote.rivals[bit as usize] & set == 0);
+            (0..256_u32).filter(|set| set & !mask == 0 && fits(*set)).map(u32::count_ones).max().unwrap_or(0)
+        };
+        let mut state = 7_u64;
+        for _ in 0..300 {
+            let mut pairs = Vec::new();
+            for a in 0..8 {
+                for b in 0..a {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    if state >> 33 < 1 << 29 {
+                        pairs.push((a, b));
+                    }
+                }
+            }
+            let vote = rivals(&vote(1, 8, OnChannelFault::Safety, OnAllLost::Alarm), &pairs);
+            for mask in [0, 0b1, 0b1011_0110, 0xff] {
+                assert_eq!(u32::from(vote.largest(mask)), by_trying(&vote, mask), "{pairs:?} of {mask:b}");
+            }
+        }
+    }
+
+    #[test]
+    fn lost_channels_cost_as_many_votes_as_they_could_have_been() {
+        // Two temperatures of one device, and gas: two votes. Losing one temperature loses none.
+        let safety = rivals(&vote(2, 3, OnChannelFault::Safety, OnAllLost::Alarm), &[(0, 1)]);
+        assert!(!settled(&safety, &[LOST, QUIET, VOTES]).vote.complete);
+        assert!(settled(&safety, &[LOST, LOST, VOTES]).vote.complete, "2oo2 becomes 1oo1");
+        // With one principle left, two sensors of it.
+        let dependent = rivals(&vote(2, 3, OnChannelFault::Dependent, OnAllLost::Alarm), &[(0, 1)]);
+        assert!(!settled(&dependent, &[VOTES, VOTES, QUIET]).vote.complete, "the other principle can judge");
+        assert!(settled(&dependent, &[VOTES, VOTES, LOST]).vote.complete);
+        assert!(!settled(&dependent, &[VOTES, QUIET, LOST]).vote.complete);
+        assert_eq!(settled(&dependent, &[VOTES, LOST, LOST]).vote.health, VoteHealth::Blind);
+    }
+
+    #[test]
+    fn a_weakened_vote_says_so_and_its_repair_clock_runs_out() {
+        let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Alarm);
+        let mut tally = vote.tally();
+        let mut health = |ms, channels: &[Channel]| vote.count(&mut tally, channels, Uptime(ms)).vote.health;
+        let hour = 3_600_000;
+        assert_eq!(health(0, &[LOST, QUIET, QUIET]), VoteHealth::Whole, "within the grace");
+        assert_eq!(health(15_000, &[LOST, QUIET, QUIET]), VoteHealth::Weakened);
+        assert_eq!(health(72 * hour, &[LOST, QUIET, QUIET]), VoteHealth::Weakened);
+        assert_eq!(health(72 * hour + 15_000, &[LOST, QUIET, QUIET]), VoteHealth::Overdue);
+        assert_eq!(health(72 * hour + 16_000, &[QUIET, QUIET, QUIET]), VoteHealth::Whole);
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             Fact::Alarm(change) => lines.events.extend(alarm_line(site, change, publication.now)),
             Fact::Sequence(change) => lines.events.extend(sequence_line(site, change, publication.now)),
             Fact::Finding(_)
+            | Fact::Outlook(_)
             | Fact::Level(_)
             | Fact::LoneVote { .. }
             | Fact::Notice(_)
@@ -222,12 +223,14 @@ fn alarm_line(site: &Site, change: &AlarmChange, now: Now) -> Option<String> {
     line.string("occ", &change.now.occurrence.to_string());
     line.int("rev", i64::from(change.now.revision));
     match change.now.evidence {
-        Evidence::Limit { value, limit, .. } => {
+        Evidence::Limit { value, limit, .. }
+        | Evidence::Apart { value, limit, .. }
+        | Evidence::Step { value, limit, .. } => {
             line.float("value", value.get());
             line.float("limit", limit);
         }
-        Evidence::Rate { per_minute, limit, .. } => {
-            line.float("value", per_minute);
+        Evidence::Rate { per_minute: value, limit, .. } | Evidence::Projected { value, limit, .. } => {
+            line.float("value", value);
             line.float("limit", limit);
         }
         Evidence::State { value, .. } => line.float("value", value.get()),

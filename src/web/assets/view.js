@@ -307,7 +307,8 @@ function drawZones(state) {
     const rows = (zone.because ?? []).filter((row) => row.level !== "normal");
     keep(because, rows.map((row) => row.rule), () => el("li"), (line, rule) => {
       const row = rows.find((row) => row.rule === rule);
-      put(line, `${row.level}: ${row.text}${rule === zone.first_out ? " (first out)" : ""}`);
+      put(line, `${row.level}: ${row.text}${rule === zone.first_out ? " (first out)" : ""}`
+        + (row.outlook ? `; ${row.outlook.text}` : ""));
     });
     drawJudged(judged, zone.judged ?? [], state.points);
   });

@@ -153,6 +153,7 @@ impl Board {
             Fact::Level(change) => {
                 let was = &mut self.zones[change.zone.index()];
                 let mut next = ZoneStatus::after(change, envelope.now.wall);
+                next.outlooks = std::mem::take(&mut was.outlooks);
                 if was.level == next.level && was.since.is_some() {
                     next.since = was.since;
                 }
@@ -168,6 +169,15 @@ impl Board {
                 let body = notice(envelope, it);
                 keep(&mut self.notices, NOTICES_MAX, body.clone());
                 changes.notices.push((it.zone, body));
+            }
+            Fact::Outlook(change) => {
+                let zone = self.site[change.rule].zone;
+                let outlooks = &mut self.zones[zone.index()].outlooks;
+                match change.outlook {
+                    Some(outlook) => outlooks.insert(change.rule, outlook),
+                    None => outlooks.remove(&change.rule),
+                };
+                changes.zones.insert(zone);
             }
             Fact::Finding(_)
             | Fact::LoneVote { .. }

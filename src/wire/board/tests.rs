@@ -204,7 +204,7 @@ fn a_selection_is_shown_only_as_long_as_it_counts() {
 #[test]
 fn a_level_brings_its_evidence_and_where_it_began() {
     let mut board = board();
-    let evidence = Evidence::Votes { voting: 0b11, unknown: 0, needed: 2, of: 2, by_policy: false };
+    let evidence = Evidence::Votes { voting: 0b11, unknown: 0, needed: 2, had: 2, of: 2, by_policy: false };
     let finding = Finding {
         rule: RuleId(2),
         zone: ZoneId(0),

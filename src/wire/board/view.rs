@@ -98,7 +98,7 @@ impl Board {
             "level": status.level.word(),
             "since": status.since.map(time::rfc3339),
             "first_out": status.first_out.map(|rule| &self.site[rule].name),
-            "because": zone::because(&self.site, &status.because),
+            "because": zone::because(&self.site, &status.because, &status.outlooks),
             "judged": self.judged(zone),
         });
         (spec.name.clone(), view)

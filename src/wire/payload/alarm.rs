@@ -58,7 +58,9 @@ pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value
 #[must_use]
 pub const fn rule(source: AlarmSource) -> Option<RuleId> {
     match source {
-        AlarmSource::Rule(rule) | AlarmSource::VoteBlind(rule) => Some(rule),
+        AlarmSource::Rule(rule) | AlarmSource::VoteWeakened(rule) | AlarmSource::VoteBlind(rule) => {
+            Some(rule)
+        }
         AlarmSource::Silent(_)
         | AlarmSource::NotArmed(_)
         | AlarmSource::Cutting(_)
@@ -73,6 +75,9 @@ fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<Devic
         (
             _,
             Evidence::Limit { point, .. }
+            | Evidence::Projected { point, .. }
+            | Evidence::Apart { point, .. }
+            | Evidence::Step { point, .. }
             | Evidence::Rate { point, .. }
             | Evidence::State { point, .. }
             | Evidence::Silent { point, .. },
@@ -83,7 +88,9 @@ fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<Devic
 
 fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<ZoneId> {
     match source {
-        AlarmSource::Rule(rule) | AlarmSource::VoteBlind(rule) => Some(site[rule].zone),
+        AlarmSource::Rule(rule) | AlarmSource::VoteWeakened(rule) | AlarmSource::VoteBlind(rule) => {
+            Some(site[rule].zone)
+        }
         AlarmSource::NotArmed(it) | AlarmSource::Cutting(it) | AlarmSource::CutFailed(it) => {
             Some(site[it].zone)
         }
@@ -95,6 +102,7 @@ fn value_and_limit(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> (V
     let op = match rule.map(|rule| &site[rule].kind) {
         Some(RuleKind::Limit(limit)) => Some(limit.side),
         Some(RuleKind::Rate(rate)) => Some(rate.side),
+        Some(RuleKind::Deviation(_) | RuleKind::Step(_)) => Some(Side::Above),
         Some(RuleKind::State(_) | RuleKind::Silence(_) | RuleKind::Together(_)) | None => None,
     };
     let op = op.map(|side| match side {
@@ -106,6 +114,14 @@ fn value_and_limit(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> (V
     };
     match *evidence {
         Evidence::Limit { point, value, limit, .. } => against(value.get(), limit, site[point].unit.ucum()),
+        Evidence::Projected { point, value, limit, .. } => against(value, limit, site[point].unit.ucum()),
+        Evidence::Apart { point, value, from, limit, .. } => {
+            against((value.get() - from).abs(), limit, site[point].unit.ucum())
+        }
+        Evidence::Step { point, value, from, relative, limit, .. } => {
+            let (change, unit) = text::change(value.get(), from, relative, site[point].unit.ucum());
+            against(change.abs(), limit, unit)
+        }
         Evidence::Rate { point, per_minute, limit, .. } => {
             against(per_minute, limit, &format!("{}/min", site[point].unit.ucum()))
         }

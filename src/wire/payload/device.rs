@@ -138,7 +138,14 @@ fn limits(site: &Site, point: PointId) -> Vec<Value> {
         let (side, steps, per) = match &rule.kind {
             RuleKind::Limit(limit) if limit.point == point => (limit.side, &limit.steps, Value::Null),
             RuleKind::Rate(rate) if rate.point == point => (rate.side, &rate.steps, json!("min")),
-            _ => continue,
+            // The others judge what a point is beside other points or times: no line to draw at a value.
+            RuleKind::Limit(_)
+            | RuleKind::Rate(_)
+            | RuleKind::Deviation(_)
+            | RuleKind::Step(_)
+            | RuleKind::State(_)
+            | RuleKind::Silence(_)
+            | RuleKind::Together(_) => continue,
         };
         let side = match side {
             Side::Above => "above",

@@ -1,13 +1,15 @@
 //! `event`: every transition, in order. Readings and findings are no transitions; the levels and alarms
 //! that follow from them are. Nor is new evidence for the same level.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
 use crate::safety::fact::{Fact, Request};
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
-use crate::wire::{Envelope, text};
+use crate::wire::{Envelope, explain, text};
 
 /// One transition: where it belongs and what it says.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,15 +28,15 @@ pub struct Event {
 pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event> {
     let site = envelope.site;
     match fact {
-        Fact::Reading { .. } | Fact::Finding(_) => None,
+        Fact::Reading { .. } | Fact::Finding(_) | Fact::Outlook(_) => None,
         Fact::Level(change) if change.level == change.was => None,
         Fact::Level(change) => {
             let body = json!({
                 "zone": site[change.zone].name, "level": change.level.word(), "was": change.was.word(),
                 "first_out": change.first_out.map(|rule| &site[rule].name),
-                "because": zone::because(site, &change.because),
+                "because": zone::because(site, &change.because, &BTreeMap::new()),
             });
-            let words = text::level_change(site, change);
+            let words = explain::level_change(site, change);
             Some(event(envelope, place, Some(site[change.zone].room), "zone.level".to_owned(), &words, body))
         }
         Fact::Alarm(change) => {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{document, priority};
+use crate::safety::risk::outlook::Outlook;
 use crate::safety::risk::{Finding, Level, LevelChange};
 use crate::safety::site::{Priority, RoomId, RuleId, Site, ZoneId};
 use crate::units::WallTime;
-use crate::wire::{Envelope, text, time};
+use crate::wire::{Envelope, explain, text, time};
 
 /// How dangerous a zone is, and why.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +22,8 @@ pub struct ZoneStatus {
     pub first_out: Option<RuleId>,
     /// The findings that are not normal, worst first.
     pub because: Vec<Finding>,
+    /// What is ahead of them, where that can be said.
+    pub outlooks: BTreeMap<RuleId, Outlook>,
 }
 
 impl ZoneStatus {
@@ -32,19 +35,30 @@ impl ZoneStatus {
             since: Some(at),
             first_out: change.first_out,
             because: change.because.clone(),
+            outlooks: BTreeMap::new(),
         }
     }
 }
 
-/// The findings behind a level, worst first, each with its sentence.
+/// The findings behind a level, worst first, each with its sentence, and with what is ahead of it.
 #[must_use]
-pub fn because(site: &Site, findings: &[Finding]) -> Value {
+pub fn because(site: &Site, findings: &[Finding], outlooks: &BTreeMap<RuleId, Outlook>) -> Value {
+    let ahead = |outlook: &Outlook| {
+        json!({
+            "level": outlook.level.word(),
+            "in_s": outlook.likely.0 / 1000,
+            "soonest_s": outlook.soonest.0 / 1000,
+            "latest_s": outlook.latest.map(|latest| latest.0 / 1000),
+            "text": explain::outlook(outlook),
+        })
+    };
     let one = |finding: &Finding| {
         json!({
             "rule": site[finding.rule].name,
             "level": finding.level.word(),
             "known": finding.known,
             "text": text::evidence(site, Some(finding.rule), &finding.evidence),
+            "outlook": outlooks.get(&finding.rule).map(ahead),
         })
     };
     findings.iter().map(one).collect()
@@ -64,7 +78,7 @@ pub fn zone_level(envelope: &Envelope, zone: ZoneId, status: &ZoneStatus) -> Val
             "level": status.level.word(),
             "since": status.since.map(time::rfc3339),
             "first_out": status.first_out.map(|rule| &site[rule].name),
-            "because": because(site, &status.because),
+            "because": because(site, &status.because, &status.outlooks),
             "drill": false,
         }),
     )

@@ -147,6 +147,7 @@ impl Referee {
                 Output::Fact(
                     Fact::Reading { .. }
                     | Fact::Finding(_)
+                    | Fact::Outlook(_)
                     | Fact::Level(_)
                     | Fact::Alarm(_)
                     | Fact::LoneVote { .. }
@@ -474,7 +475,11 @@ fn danger_of(house: &House, rule: RuleId, number: f64) -> Danger {
             on_delay: state.on_delay,
             off_delay: state.off_delay,
         },
-        RuleKind::Rate(_) | RuleKind::Silence(_) | RuleKind::Together(_) => {
+        RuleKind::Rate(_)
+        | RuleKind::Deviation(_)
+        | RuleKind::Step(_)
+        | RuleKind::Silence(_)
+        | RuleKind::Together(_) => {
             unreachable!("channels are limits and states")
         }
     }
@@ -502,6 +507,7 @@ fn needed(vote: &Together, lost: usize) -> usize {
     let needed = usize::from(vote.needed);
     match vote.on_channel_fault {
         OnChannelFault::Safety => needed.saturating_sub(lost).max(1),
-        OnChannelFault::Availability => needed,
+        // The simulated votes count every channel.
+        OnChannelFault::Availability | OnChannelFault::Dependent => needed,
     }
 }

@@ -144,7 +144,7 @@ impl House {
         let kind = if measures {
             let extreme = dice.chance(5000).then_some(EXTREME);
             let steps = [step(45.0, None), step(55.0, None), step(DANGER, extreme)];
-            RuleKind::Limit(Limit { point, side: Side::Above, deadband: 2.0, steps })
+            RuleKind::Limit(Limit { point, side: Side::Above, deadband: 2.0, steps, projection: None })
         } else {
             let case = |number, level| Case { when: When::Is(number), level };
             let cases = vec![case(60, Level::Warning), case(95, Level::Danger), case(130, Level::Danger)];
@@ -187,6 +187,9 @@ impl House {
             on_channel_fault: dice.pick(&[OnChannelFault::Safety, OnChannelFault::Availability]),
             on_all_lost: dice.pick(&[OnAllLost::Alarm, OnAllLost::TripIfLastWarn, OnAllLost::Trip]),
             grace: Millis::from_secs(dice.pick(&[5, 15])),
+            one_vote_per: Vec::new(),
+            rivals: vec![0; channels.len()],
+            repair_within: Millis::from_secs(72 * 3600),
         });
         self.add_rule(zone, OnUnknown::Hold, vote)
     }

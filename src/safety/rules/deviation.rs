@@ -1,0 +1,270 @@
+//! `deviation`: points that should read alike, and do not.
+//!
+//! Three measures: how far the worst member is from the median of its group, how far the highest is from the
+//! lowest (the spread of a module is the earliest thermal sign there is), or how far one point is from a
+//! named reference: the ambient, or a second sensor of the same thing.
+//! A member that is lost is left out. As long as the one that stood out is lost, nothing is cleared (A3).
+
+use crate::safety::risk::{Evidence, Level};
+use crate::safety::rules::ladder::{Ladder, Place};
+use crate::safety::rules::limit::{Side, Step, limit_behind};
+use crate::safety::rules::window::{Window, median};
+use crate::safety::rules::{Look, NEVER, Verdict, View};
+use crate::safety::site::PointId;
+use crate::units::{Millis, Uptime, Value};
+
+/// The most members of one group: the cells of a large rack.
+pub const MEMBERS_MAX: usize = 1024;
+
+/// Points that should read alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deviation {
+    /// The members, in one unit; at most `MEMBERS_MAX`.
+    pub points: Vec<PointId>,
+    /// What they are measured against.
+    pub against: Against,
+    /// On which side a member is dangerous.
+    pub side: Sides,
+    /// The fewest members that must be known.
+    pub members_min: usize,
+    /// How far back inside a limit the difference must come before its level is left, in the points' unit.
+    pub deadband: f64,
+    /// Differences at `watch`, `warning` and `danger`, where set; all above zero.
+    pub steps: [Option<Step>; 3],
+    /// Where set, `danger` is found only while the difference has grown over this time: a burnt-out cell that
+    /// cools is no new danger.
+    pub rising: Option<Millis>,
+}
+
+/// What members are measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The middle of all members that are known.
+    Median,
+    /// The lowest member (or the highest, where low is dangerous): the difference is the spread.
+    Spread,
+    /// Another point.
+    Point(PointId),
+}
+
+/// On which side a difference is dangerous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// Above the reference.
+    Above,
+    /// Below the reference.
+    Below,
+    /// On either side.
+    Either,
+}
+
+impl Sides {
+    /// How far a difference is on the dangerous side.
+    pub(crate) const fn toward_danger(self, difference: f64) -> f64 {
+        match self {
+            Self::Above => difference,
+            Self::Below => -difference,
+            Self::Either => difference.abs(),
+        }
+    }
+}
+
+/// What a deviation remembers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    ladder: Ladder,
+    trend: Window,
+    /// The member that stood out most when last judged.
+    worst: Option<PointId>,
+    members: Vec<(PointId, f64)>,
+    sorted: Vec<f64>,
+}
+
+/// The member that stands out most.
+#[derive(Clone, Copy)]
+struct Worst {
+    point: PointId,
+    value: f64,
+    from: f64,
+}
+
+impl Deviation {
+    /// Members and reference.
+    pub(crate) fn reads(&self) -> Vec<PointId> {
+        let reference = match self.against {
+            Against::Point(point) => Some(point),
+            Against::Median | Against::Spread => None,
+        };
+        self.points.iter().copied().chain(reference).collect()
+    }
+
+    pub(crate) fn look(&self, memory: &mut Memory, view: View<'_>) -> Look {
+        memory.members.clear();
+        let (mut newest, mut wake, mut worst_is_lost) = (None, NEVER, false);
+        for &point in &self.points {
+            wake = wake.min(view.wake_for(point));
+            match view.standing(point) {
+                Some((value, taken)) => {
+                    newest = newest.max(Some(taken));
+                    memory.members.push((point, value.get()));
+                }
+                None => worst_is_lost |= memory.worst == Some(point),
+            }
+        }
+        if let Against::Point(point) = self.against {
+            wake = wake.min(view.wake_for(point));
+        }
+        let verdict = match (newest, self.stands_out(memory, view)) {
+            (Some(taken), Some(worst)) if self.members_min <= memory.members.len() => {
+                self.judge(memory, worst, taken, worst_is_lost)
+            }
+            (None, _) | (_, None) | (Some(_), Some(_)) => Verdict::Unknown,
+        };
+        Look { verdict, wake }
+    }
+
+    fn judge(&self, memory: &mut Memory, worst: Worst, taken: Uptime, worst_is_lost: bool) -> Verdict {
+        let apart = self.side.toward_danger(worst.value - worst.from);
+        let mut rungs = self.steps.map(|step| step.map(|step| step.rung(Side::Above, apart, self.deadband)));
+        if let Some(window) = self.rising {
+            memory.trend.push(taken, apart, window);
+            let grows = memory.trend.per_minute().is_some_and(|slope| 0.0 < slope);
+            if let Some(danger) = &mut rungs[2]
+                && matches!(danger.place, Place::Beyond { .. })
+                && !grows
+            {
+                // Far apart, but no longer growing: what was found stands, nothing new is.
+                danger.place = Place::Between;
+            }
+        }
+        let mut ladder = memory.ladder;
+        let level = ladder.feed(taken, rungs);
+        if worst_is_lost && level < memory.ladder.level() {
+            return Verdict::Unknown;
+        }
+        memory.ladder = ladder;
+        if Level::Normal < level || !worst_is_lost {
+            memory.worst = Some(worst.point);
+        }
+        let Some(value) = Value::new(worst.value) else { return Verdict::Unknown };
+        let limit = limit_behind(&self.steps, level);
+        Verdict::Judged(level, Evidence::Apart { point: worst.point, value, from: worst.from, limit, taken })
+    }
+
+    fn stands_out(&self, memory: &mut Memory, view: View<'_>) -> Option<Worst> {
+        let from = match self.against {
+            Against::Median => {
+                memory.sorted.clear();
+                memory.sorted.extend(memory.members.iter().map(|member| member.1));
+                median(&mut memory.sorted)?
+            }
+            Against::Spread => {
+                let values = memory.members.iter().map(|member| member.1);
+                match self.side {
+                    Sides::Above | Sides::Either => values.reduce(f64::min)?,
+                    Sides::Below => values.reduce(f64::max)?,
+                }
+            }
+            Against::Point(point) => view.standing(point)?.0.get(),
+        };
+        let apart = |member: &(PointId, f64)| self.side.toward_danger(member.1 - from);
+        let worst = memory.members.iter().max_by(|a, b| apart(a).total_cmp(&apart(b)))?;
+        Some(Worst { point: worst.0, value: worst.1, from })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::safety::rules::bench::Bench;
+
+    fn group(against: Against, side: Sides) -> Deviation {
+        let step = |limit| Some(Step { limit, on_delay: Millis(0), off_delay: Millis(0), extreme: None });
+        let points = (0..4).map(PointId).collect();
+        let steps = [step(5.0), step(10.0), step(20.0)];
+        Deviation { points, against, side, members_min: 2, deadband: 1.0, steps, rising: None }
+    }
+
+    /// What it says after each second's readings; `None` where it cannot judge.
+    fn said(rule: &Deviation, seconds: &[&[Option<f64>]]) -> Vec<Option<Level>> {
+        let (mut bench, mut memory) = (Bench::with_points(5), Memory::default());
+        let look = |(second, values): (u64, &&[Option<f64>])| {
+            bench.read(second, values);
+            match rule.look(&mut memory, bench.view()).verdict {
+                Verdict::Judged(level, _) => Some(level),
+                Verdict::Unchanged | Verdict::Unknown | Verdict::Feared(..) => None,
+            }
+        };
+        (1..).zip(seconds).map(look).collect()
+    }
+
+    fn one(rule: &Deviation, values: [f64; 5]) -> Option<Level> {
+        said(rule, &[&values.map(Some)])[0]
+    }
+
+    #[test]
+    fn each_measure_finds_each_level_at_its_limit_exactly() {
+        use Level::{Danger, Normal, Warning, Watch};
+        let table = [(29.9, Normal), (30.0, Watch), (34.9, Watch), (35.0, Warning), (45.0, Danger)];
+        for (hot, level) in table {
+            // The median of 25, 25, 25 and the hot one is 25; so is the lowest, and so the fifth point.
+            for against in [Against::Median, Against::Spread, Against::Point(PointId(4))] {
+                let found = one(&group(against, Sides::Above), [25.0, hot, 25.0, 25.0, 25.0]);
+                assert_eq!(found, Some(level), "{against:?} at {hot}");
+                let cold = one(&group(against, Sides::Below), [25.0, 50.0 - hot, 25.0, 25.0, 25.0]);
+                assert_eq!(cold, Some(level), "{against:?}, below");
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_side_is_not_dangerous_unless_either_is() {
+        let cold = [25.0, 10.0, 25.0, 25.0, 25.0];
+        assert_eq!(one(&group(Against::Median, Sides::Above), cold), Some(Level::Normal));
+        assert_eq!(one(&group(Against::Median, Sides::Either), cold), Some(Level::Warning));
+        assert_eq!(one(&group(Against::Point(PointId(4)), Sides::Either), cold), Some(Level::Warning));
+    }
+
+    #[test]
+    fn too_few_known_members_or_no_reference_is_unknown() {
+        let some = |values: [Option<f64>; 5]| said(&group(Against::Median, Sides::Above), &[&values])[0];
+        assert_eq!(some([Some(25.0), None, None, None, None]), None);
+        assert_eq!(some([Some(25.0), Some(26.0), None, None, None]), Some(Level::Normal));
+        let against_fifth = group(Against::Point(PointId(4)), Sides::Above);
+        assert_eq!(said(&against_fifth, &[&[Some(25.0), Some(99.0), Some(25.0), Some(25.0), None]]), [None]);
+    }
+
+    #[test]
+    fn losing_the_member_that_stands_out_clears_nothing() {
+        let calm = [Some(25.0); 5];
+        let hot = [Some(25.0), Some(36.0), Some(25.0), Some(25.0), Some(25.0)];
+        let lost = [Some(25.0), None, Some(25.0), Some(25.0), Some(25.0)];
+        // Missed for up to 3 s it stands, then it is unknown, and only its own return clears.
+        let said =
+            said(&group(Against::Median, Sides::Above), &[&hot, &lost, &lost, &lost, &lost, &lost, &calm]);
+        let stands = Some(Level::Warning);
+        assert_eq!(said, [stands, stands, stands, stands, None, None, Some(Level::Normal)]);
+    }
+
+    #[test]
+    fn losing_another_member_hides_neither_the_hot_one_nor_its_return() {
+        let hot = [None, Some(36.0), Some(25.0), Some(25.0), Some(25.0)];
+        let calm = [None, Some(25.0), Some(25.0), Some(25.0), Some(25.0)];
+        let said =
+            said(&group(Against::Median, Sides::Above), &[&[Some(25.0); 5], &hot, &hot, &hot, &hot, &calm]);
+        assert_eq!(said[5], Some(Level::Normal));
+        assert_eq!(said[4], Some(Level::Warning));
+    }
+
+    #[test]
+    fn danger_only_while_it_grows_where_the_site_says_so() {
+        let rule = Deviation { rising: Some(Millis(10_000)), ..group(Against::Spread, Sides::Above) };
+        let at = |hot: f64| [Some(25.0), Some(hot), Some(25.0), Some(25.0), Some(25.0)];
+        let falling: Vec<[Option<f64>; 5]> = [80.0, 75.0, 70.0, 65.0].map(at).to_vec();
+        let rows: Vec<&[Option<f64>]> = falling.iter().map(<[_; 5]>::as_slice).collect();
+        assert_eq!(said(&rule, &rows), [Some(Level::Warning); 4], "cools down");
+        let growing: Vec<[Option<f64>; 5]> = [40.0, 44.0, 48.0].map(at).to_vec();
+        let rows: Vec<&[Option<f64>]> = growing.iter().map(<[_; 5]>::as_slice).collect();
+        assert_eq!(said(&rule, &rows).last(), Some(&Some(Level::Danger)), "heats up");
+    }
+}

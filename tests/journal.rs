@@ -13,6 +13,7 @@ use std::time::Duration;
 use emberwatch::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState};
 use emberwatch::safety::fact::{DriveFault, Fact, Input, Order, OrderId};
 use emberwatch::safety::memory::{Memory, SequenceMemory};
+use emberwatch::safety::reading::Distrust;
 use emberwatch::safety::risk::{Evidence, Level};
 use emberwatch::safety::sequence::spec::Mode;
 use emberwatch::safety::sequence::*;
@@ -426,6 +427,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             Evidence::Rate { point, value, per_minute, limit, taken }
         }),
         (point(), value(), time()).prop_map(|(point, value, taken)| Evidence::State { point, value, taken }),
+        (point(), prop::sample::select(Distrust::TABLE.map(|row| row.0).to_vec()))
+            .prop_map(|(point, why)| Evidence::Unbelieved { point, why }),
         (point(), any::<u64>())
             .prop_map(|(point, lasted)| Evidence::Silent { point, lasted: Millis(lasted) }),
         any::<(u32, u32, u8, u8, u8, bool)>().prop_map(|(voting, unknown, needed, had, of, by_policy)| {

@@ -26,6 +26,7 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
     }
     for index in 0..site.devices.len() {
         alarms.push(silent(site, DeviceId::at(index)));
+        alarms.push(faulty(site, DeviceId::at(index)));
     }
     for index in 0..site.sequences.len() {
         alarms.extend(of_sequence(site, SequenceId::at(index)));
@@ -160,6 +161,19 @@ fn silent(site: &Site, id: DeviceId) -> Alarm {
         message: format!("{} does not answer", device.title),
         consequence: consequence.to_owned(),
         action: "Check its supply, its network connection and its unit identifier.".to_owned(),
+    }
+}
+
+fn faulty(site: &Site, id: DeviceId) -> Alarm {
+    let device = &site[id];
+    Alarm {
+        name: format!("{}-faulty", device.name),
+        room: site[device.zone].room,
+        source: AlarmSource::Faulty(id),
+        latched: false,
+        message: format!("{} delivers numbers that are not believed", device.title),
+        consequence: "What it measures is not known; votes that need it are weakened.".to_owned(),
+        action: "Compare its readings with another instrument; repair or replace the sensor.".to_owned(),
     }
 }
 

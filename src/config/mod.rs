@@ -11,6 +11,7 @@
 
 mod alarms;
 mod complaint;
+mod doubts;
 mod edges;
 mod explain;
 mod files;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::complaint::{Desk, Place};
+use crate::config::doubts;
 use crate::config::explain::Code;
 use crate::config::links;
 use crate::config::names::{self, Names};
@@ -16,9 +17,7 @@ use crate::config::table::{Table, wrong_type};
 use crate::config::value;
 use crate::field::options::{DeviceOptions, LinkOptions};
 use crate::field::plan;
-use crate::safety::site::{
-    Device, DeviceId, DeviceKind, Frozen, Point, PointId, Room, RoomId, Site, Zone, ZoneId,
-};
+use crate::safety::site::{Device, DeviceId, DeviceKind, Point, PointId, Room, RoomId, Site, Zone, ZoneId};
 use crate::units::Millis;
 
 /// How long a period of polling may be.
@@ -29,8 +28,6 @@ const LIMIT_MS: std::ops::RangeInclusive<u64> = 1_000..=600_000;
 const MISSED_POLLS: u64 = 3;
 /// … but never less than this.
 const STALE_MIN: Millis = Millis(3_000);
-/// Polls before identical values mean anything.
-const FROZEN_POLLS_MIN: u64 = 30;
 
 /// The plant as it is built up, with the names to find its parts.
 pub(super) struct Plant {
@@ -44,7 +41,7 @@ pub(super) struct Plant {
     pub(super) views: Vec<Option<Arc<ProfileView>>>,
     pub(super) zones: Names,
     devices: Names,
-    device_names: Vec<String>,
+    pub(super) device_names: Vec<String>,
 }
 
 /// Limits that a site states for its own worst case.
@@ -148,7 +145,7 @@ impl Plant {
 
     fn read_devices(&mut self, desk: &mut Desk, root: &mut Table, library: &Library, links: &Names) {
         let mut units: BTreeMap<(usize, i64), Place> = BTreeMap::new();
-        let mut frozen = Vec::new();
+        let (mut frozen, mut heartbeats, mut redundant) = (Vec::new(), Vec::new(), Vec::new());
         for (index, mut table) in root.tables(desk, "device").into_iter().enumerate() {
             let id = table.need(desk, "id", value::id);
             let title = table.may(desk, "title", value::filled);
@@ -162,6 +159,8 @@ impl Plant {
             });
             let scan = table.need(desk, "scan", as_table);
             frozen.extend(table.tables(desk, "frozen").into_iter().map(|table| (index, table)));
+            redundant.extend(table.tables(desk, "redundant").into_iter().map(|table| (index, table)));
+            heartbeats.extend(table.may(desk, "heartbeat", as_table).map(|table| (index, table)));
             table.finish(desk);
             if let Some(id) = &id {
                 self.devices.add(desk, id, index);
@@ -186,7 +185,13 @@ impl Plant {
             self.add_device(device, view.zip(periods));
         }
         for (device, table) in frozen {
-            self.read_frozen(desk, device, table);
+            doubts::frozen(desk, self, device, table);
+        }
+        for (device, table) in heartbeats {
+            doubts::heartbeat(desk, self, device, table);
+        }
+        for (device, table) in redundant {
+            doubts::redundant(desk, self, device, table);
         }
     }
 
@@ -235,48 +240,6 @@ impl Plant {
             switches: false,
         });
         self.views.push(healthy.map(|(view, _)| view));
-    }
-
-    fn read_frozen(&mut self, desk: &mut Desk, device: usize, mut table: Table) {
-        let home = self.device_names[device].clone();
-        let local = |name: At<String>| At { value: format!("{home}/{}", name.value), at: name.at };
-        let point = table.need(desk, "point", value::text);
-        let point = point.and_then(|name| Some((name.at, self.point(desk, &local(name))?)));
-        let after = table.need(desk, "after", value::duration(1_000..=86_400_000));
-        let siblings = table.need(desk, "siblings", value::filled_list(value::text));
-        let siblings: Option<Vec<(Place, PointId)>> = siblings.and_then(|names| {
-            names.value.into_iter().map(|name| Some((name.at, self.point(desk, &local(name))?))).collect()
-        });
-        let unit = siblings.as_ref().and_then(|list| list.first()).map(|(_, id)| self.site[*id].unit);
-        let moved = table.need(desk, "moved", |desk, key, node| value::quantity(unit?)(desk, key, node));
-        table.finish(desk);
-        let (Some((at, point)), Some(after), Some(siblings), Some(moved)) = (point, after, siblings, moved)
-        else {
-            return;
-        };
-        if let Some((at, _)) = siblings.iter().find(|(_, sibling)| *sibling == point) {
-            desk.say(Code::FrozenSibling, *at, "a point cannot be its own sibling")
-                .help("name points that move with it");
-        }
-        if let Some((at, _)) = siblings.iter().find(|(_, sibling)| Some(self.site[*sibling].unit) != unit) {
-            desk.say(Code::FrozenSibling, *at, "siblings must have one unit")
-                .help("`moved` is one quantity: name points of one unit");
-        }
-        if moved.value <= 0.0 {
-            desk.say(Code::OutOfRange, moved.at, "`moved` must be more than nothing")
-                .help("write the least movement that is real");
-        }
-        if after.value < self.site[point].period.times(FROZEN_POLLS_MIN) {
-            desk.say(Code::FrozenSibling, after.at, format!("`after` is less than {FROZEN_POLLS_MIN} polls"))
-                .help("write a longer time, or poll this point more often");
-        }
-        let slot = &mut self.site.points[point.index()].frozen;
-        if slot.is_some() {
-            desk.say(Code::FrozenSibling, at, "there is already a frozen rule for this point")
-                .help("keep one");
-        }
-        let siblings = siblings.into_iter().map(|(_, sibling)| sibling).collect();
-        *slot = Some(Frozen { after: after.value, siblings, moved: moved.value });
     }
 
     /// The point written `device/point`; a complaint if there is none, silence if its device is faulty.

@@ -370,6 +370,8 @@ fn quantities(site: &Site, evidence: &Evidence) -> (Option<Quantity>, Option<Qua
         Evidence::Projected { point, value, limit, .. } => {
             (quantity(point, value, true), quantity(point, limit, false))
         }
-        Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (None, None),
+        Evidence::None | Evidence::Silent { .. } | Evidence::Unbelieved { .. } | Evidence::Votes { .. } => {
+            (None, None)
+        }
     }
 }

@@ -215,6 +215,7 @@ impl Alarms {
                 AlarmSource::System(_) => AlarmRecord::default(),
                 AlarmSource::Rule(_)
                 | AlarmSource::Silent(_)
+                | AlarmSource::Faulty(_)
                 | AlarmSource::NotArmed(_)
                 | AlarmSource::Cutting(_)
                 | AlarmSource::CutFailed(_)
@@ -367,7 +368,7 @@ impl AlarmSource {
     /// Whether it speaks of the plant rather than of emberwatch: only such an alarm can be the first out.
     const fn is_of_the_plant(self) -> bool {
         match self {
-            Self::Rule(_) | Self::Silent(_) => true,
+            Self::Rule(_) | Self::Silent(_) | Self::Faulty(_) => true,
             Self::NotArmed(_)
             | Self::Cutting(_)
             | Self::CutFailed(_)

@@ -10,6 +10,7 @@
 
 pub mod alarm;
 pub mod fact;
+mod faults;
 pub mod memory;
 pub mod quality;
 pub mod reading;
@@ -23,10 +24,11 @@ use std::sync::Arc;
 
 use crate::safety::alarm::{AlarmRecord, Alarms, Cause};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
+use crate::safety::faults::{Faults, Found};
 use crate::safety::memory::Memory;
 use crate::safety::quality::Picture;
 use crate::safety::reading::Reading;
-use crate::safety::risk::{Finding, Judgement, Level, VoteHealth};
+use crate::safety::risk::{Evidence, Finding, Judgement, Level, VoteHealth};
 use crate::safety::sequence::requests::Wish;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
@@ -51,6 +53,7 @@ pub struct Safety {
     last_scan: Option<Uptime>,
     born: Uptime,
     silences: Silences,
+    faults: Faults,
 }
 
 impl Safety {
@@ -65,6 +68,7 @@ impl Safety {
             last_scan: None,
             born: now.uptime,
             silences: Silences::new(&site),
+            faults: Faults::new(&site),
             site,
         }
     }
@@ -167,7 +171,9 @@ impl Safety {
             return;
         }
         self.picture.absorb(&self.site, point, (asked, taken), result);
-        out.push(Output::Fact(Fact::Reading { point, reading: self.picture.reading(point) }));
+        let reading = self.picture.reading(point);
+        out.push(Output::Fact(Fact::Reading { point, reading }));
+        self.faults.heard(&self.site, point, &reading, now);
         self.judgement.judge_point(&self.site, &self.picture, point, now, out);
         self.silences.heard(self.site[point].device);
     }
@@ -196,6 +202,7 @@ impl Safety {
             self.raise_for_vote(&finding, now, out);
         }
         self.raise_silences(now, out);
+        self.raise_faults(now, out);
         for index in 0..self.site.sequences.len() {
             self.raise_for_sequence(SequenceId::at(index), now, out);
         }
@@ -230,6 +237,16 @@ impl Safety {
                 let cause = silent.then_some(Cause::technical(priority));
                 self.alarms.cause(&self.site, AlarmSource::Silent(device), cause, now, out);
             }
+        }
+    }
+
+    fn raise_faults(&mut self, now: Now, out: &mut Vec<Output>) {
+        for Found { device, fault } in self.faults.take_due(&self.site, now.uptime) {
+            let cause = fault.map(|(point, why)| Cause {
+                evidence: Evidence::Unbelieved { point, why },
+                ..Cause::technical(Priority::High)
+            });
+            self.alarms.cause(&self.site, AlarmSource::Faulty(device), cause, now, out);
         }
     }
 

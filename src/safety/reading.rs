@@ -34,6 +34,20 @@ pub enum Reading {
 }
 
 impl Reading {
+    /// Why a number that the device delivers is not believed; `None` for one that is, and for one that did not come.
+    #[must_use]
+    pub const fn distrusted(&self) -> Option<Distrust> {
+        match *self {
+            Self::Uncertain { why: Doubt::TooFast, .. } => Some(Distrust::TooFast),
+            Self::Uncertain { why: Doubt::Disagrees, .. } => Some(Distrust::Disagrees),
+            Self::Bad { why: Loss::OutOfRange, .. } => Some(Distrust::OutOfRange),
+            Self::Bad { why: Loss::Frozen, .. } => Some(Distrust::Frozen),
+            Self::Bad { why: Loss::HeartbeatStopped, .. } => Some(Distrust::HeartbeatStopped),
+            Self::Bad { why: Loss::Fault(fault), .. } if fault.is_disowned() => Some(Distrust::Disowned),
+            Self::NeverSeen | Self::Good { .. } | Self::Bad { why: Loss::Stale | Loss::Fault(_), .. } => None,
+        }
+    }
+
     /// The value, if it is good.
     #[must_use]
     pub const fn good(&self) -> Option<(Value, Uptime)> {
@@ -49,6 +63,8 @@ impl Reading {
 pub enum Doubt {
     /// It fell faster than the quantity can.
     TooFast,
+    /// It has read calmer than what measures the same thing, for too long.
+    Disagrees,
 }
 
 /// Why there is no number to go by.
@@ -62,6 +78,37 @@ pub enum Loss {
     OutOfRange,
     /// Bit-identical for too long while its siblings moved.
     Frozen,
+    /// The device answers, but its heartbeat has stopped counting: what it sends is old.
+    HeartbeatStopped,
+}
+
+/// What is the matter with a number that is not believed though the device delivers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Distrust {
+    /// Outside the physical range.
+    OutOfRange,
+    /// It does not move while its siblings do.
+    Frozen,
+    /// Its device repeats itself.
+    HeartbeatStopped,
+    /// The device itself says that it has no value.
+    Disowned,
+    /// It fell faster than the quantity can.
+    TooFast,
+    /// It reads calmer than what measures the same thing.
+    Disagrees,
+}
+
+impl Distrust {
+    /// All, each with its word in records.
+    pub const TABLE: [(Self, &'static str); 6] = [
+        (Self::OutOfRange, "out-of-range"),
+        (Self::Frozen, "frozen"),
+        (Self::HeartbeatStopped, "heartbeat-stopped"),
+        (Self::Disowned, "disowned"),
+        (Self::TooFast, "rate-of-change"),
+        (Self::Disagrees, "disagrees"),
+    ];
 }
 
 /// Why a poll delivered no value. The border type of the field.

@@ -75,6 +75,10 @@ pub struct Site {
     pub devices: Vec<Device>,
     /// Points of all devices; the points of one device are adjacent.
     pub points: Vec<Point>,
+    /// Points by whose counting devices show that they are alive.
+    pub heartbeats: Vec<Heartbeat>,
+    /// Points that measure the same thing as others.
+    pub redundant: Vec<Redundant>,
     /// Rules of all zones.
     pub rules: Vec<Rule>,
     /// Commands that sequences may give: the only writes there are.
@@ -175,6 +179,30 @@ pub struct Frozen {
     pub moved: f64,
 }
 
+/// By what a device shows that it is alive: a counter that must count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heartbeat {
+    /// The counter. All of its device is silent while it stands still.
+    pub point: PointId,
+    /// Standing still for this long means that the device repeats old values.
+    pub after: Millis,
+}
+
+/// A point that measures the same thing as others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redundant {
+    /// The point that is doubted …
+    pub point: PointId,
+    /// … when it reads calmer than the middle of these, at most `SIBLINGS_MAX` …
+    pub with: Vec<PointId>,
+    /// … by more than this, in its unit …
+    pub by: f64,
+    /// … for this long.
+    pub after: Millis,
+    /// The dangerous side: `Above`, and the lower of two is doubted.
+    pub dangerous: crate::safety::rules::limit::Side,
+}
+
 /// What whole numbers mean.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Labels {
@@ -246,6 +274,8 @@ pub enum AlarmSource {
     Rule(RuleId),
     /// A device does not answer.
     Silent(DeviceId),
+    /// A device delivers numbers that are not believed, and somebody needs them.
+    Faulty(DeviceId),
     /// A sequence is not armed: nobody cuts. Stands as long as that is so (R1).
     NotArmed(SequenceId),
     /// A sequence counts down or cuts.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::safety::alarm::{AlarmRecord, AlarmState};
 use crate::safety::memory::Numbers;
+use crate::safety::reading::Distrust;
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::sequence::spec::Mode;
 use crate::safety::site::{Priority, Site};
@@ -116,6 +117,10 @@ impl AlarmWire {
 #[expect(missing_docs, reason = "each variant and field is the one of the core's Evidence")]
 pub enum EvidenceWire {
     None,
+    Unbelieved {
+        point: String,
+        why: String,
+    },
     Limit {
         point: String,
         value: Exact,
@@ -193,6 +198,10 @@ impl EvidenceWire {
                 Self::State { point: name(point), value: Exact(value.get()), taken: taken.0 }
             }
             Evidence::Silent { point, lasted } => Self::Silent { point: name(point), lasted: lasted.0 },
+            Evidence::Unbelieved { point, why } => {
+                let word = Distrust::TABLE.into_iter().find(|row| row.0 == why).map_or("?", |row| row.1);
+                Self::Unbelieved { point: name(point), why: word.to_owned() }
+            }
             Evidence::Projected { point, last, value, limit, taken } => Self::Projected {
                 point: name(point),
                 last: Exact(last.get()),
@@ -247,6 +256,10 @@ impl EvidenceWire {
                 Evidence::State { point: id(point)?, value: Value::new(value.0)?, taken: Uptime(*taken) }
             }
             Self::Silent { point, lasted } => Evidence::Silent { point: id(point)?, lasted: Millis(*lasted) },
+            Self::Unbelieved { point, why } => {
+                let why = Distrust::TABLE.into_iter().find(|row| row.1 == *why)?.0;
+                Evidence::Unbelieved { point: id(point)?, why }
+            }
             Self::Projected { point, last, value, limit, taken } => Evidence::Projected {
                 point: id(point)?,
                 last: Value::new(last.0)?,

@@ -6,6 +6,7 @@ use crate::safety::rules::deviation::{Against, Sides};
 use crate::safety::site::{PointId, RuleId, Site};
 use crate::units::Millis;
 use crate::wire::text::{label, number, point, quantity, span};
+use crate::wire::why;
 
 /// Longer silence than this means: never heard.
 const NEVER: Millis = Millis(u64::MAX / 2);
@@ -73,6 +74,7 @@ pub fn evidence(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> Strin
             let (change, unit) = change(value.get(), from, relative, site[at].unit.symbol());
             stepped(site, at, from, (change, unit), limit)
         }
+        Evidence::Unbelieved { point: at, why } => format!("{} {}", point(site, at), why::distrust(why)),
         Evidence::Votes { voting, unknown, needed, had, of, by_policy } => {
             votes(site, rule, &Tally { voting, unknown, needed, had, of, by_policy })
         }

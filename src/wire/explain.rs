@@ -100,6 +100,7 @@ fn reason(site: &Site, finding: &Finding) -> String {
         | Evidence::Rate { .. }
         | Evidence::State { .. }
         | Evidence::Silent { .. }
+        | Evidence::Unbelieved { .. }
         | Evidence::Votes { .. } => text::evidence(site, rule, &finding.evidence),
     };
     if finding.known { said } else { format!("{said} (cannot be judged now)") }

@@ -39,6 +39,8 @@ pub(crate) fn site() -> Site {
             point("position", 1, Unit::None, Labels::Enum(vec![(0, "open".into()), (1, "closed".into())])),
         ],
         rules: rules(),
+        heartbeats: Vec::new(),
+        redundant: Vec::new(),
         actions: vec![Action { name: "brk-1/open".into(), device: DeviceId(1), output: OutputKind::Level }],
         sequences: vec![sequence()],
         alarms: vec![

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::safety::reading::{Doubt, Loss, ReadFault, Reading};
+use crate::safety::reading::{Distrust, Doubt, Loss, ReadFault, Reading};
 
 /// The word of a poll that delivered nothing.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn loss(loss: Loss) -> Cow<'static, str> {
         Loss::Stale => Cow::Borrowed("stale"),
         Loss::OutOfRange => Cow::Borrowed("out-of-range"),
         Loss::Frozen => Cow::Borrowed("frozen"),
+        Loss::HeartbeatStopped => Cow::Borrowed("heartbeat-stopped"),
     }
 }
 
@@ -35,6 +36,20 @@ pub fn loss(loss: Loss) -> Cow<'static, str> {
 pub const fn doubt(doubt: Doubt) -> &'static str {
     match doubt {
         Doubt::TooFast => "rate-of-change",
+        Doubt::Disagrees => "disagrees",
+    }
+}
+
+/// What is the matter with a number that is not believed, after the name of its point.
+#[must_use]
+pub const fn distrust(why: Distrust) -> &'static str {
+    match why {
+        Distrust::OutOfRange => "is outside of what can be",
+        Distrust::Frozen => "has not moved while its siblings did",
+        Distrust::HeartbeatStopped => "is old: the heartbeat of its device has stopped",
+        Distrust::Disowned => "has no value, says its device",
+        Distrust::TooFast => "falls faster than it can",
+        Distrust::Disagrees => "reads calmer than what measures the same",
     }
 }
 
@@ -98,7 +113,9 @@ mod tests {
         assert_eq!(loss(Loss::Stale), "stale");
         assert_eq!(loss(Loss::OutOfRange), "out-of-range");
         assert_eq!(loss(Loss::Frozen), "frozen");
+        assert_eq!(loss(Loss::HeartbeatStopped), "heartbeat-stopped");
         assert_eq!(doubt(Doubt::TooFast), "rate-of-change");
+        assert_eq!(doubt(Doubt::Disagrees), "disagrees");
         assert_eq!(reading(&Reading::NeverSeen).as_deref(), Some("not-yet-read"));
     }
 }

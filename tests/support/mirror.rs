@@ -268,6 +268,8 @@ impl SiteText {
         for (index, device) in site.devices.iter().enumerate() {
             let source = AlarmSource::Silent(DeviceId::at(index));
             alarms.push((format!("silent-{}", device.name), site[device.zone].room, source, false));
+            let source = AlarmSource::Faulty(DeviceId::at(index));
+            alarms.push((format!("faulty-{}", device.name), site[device.zone].room, source, false));
         }
         for (index, sequence) in site.sequences.iter().enumerate() {
             let (room, id) = (site[sequence.zone].room, SequenceId::at(index));

@@ -63,6 +63,8 @@ pub(crate) fn site() -> Arc<Site> {
             point("status", 0, Unit::None, Labels::Enum(vec![(3, "charging".into())])),
             point("q1", 1, Unit::None, Labels::None),
         ],
+        heartbeats: Vec::new(),
+        redundant: Vec::new(),
         rules: vec![rule()],
         actions: vec![Action { name: "relay-1/open".into(), device: DeviceId(1), output: OutputKind::Pulse }],
         sequences: vec![sequence()],

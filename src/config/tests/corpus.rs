@@ -66,6 +66,36 @@ const DEVICES: &[Case] = &[
     ("slow = \"15s\"", "slow = \"0s\"", Code::OutOfRange, "slow"),
 ];
 
+/// What makes a point doubtful, after the frozen rule of the first device.
+const DOUBTS: &[(&str, Code, &str)] = &[
+    ("[device.heartbeat]\npoint = \"heartbeat\"\nafter = \"2s\"\n", Code::Doubt, "after"),
+    ("[device.heartbeat]\npoint = \"state\"\nafter = \"10s\"\n", Code::Doubt, "state"),
+    ("[device.heartbeat]\npoint = \"pulse\"\nafter = \"10s\"\n", Code::UnknownName, "pulse"),
+    ("WITH = [\"bms-1/cell-temp-max\"]\nREST", Code::Doubt, "with"),
+    ("WITH = [\"bms-1/voltage\"]\nREST", Code::Doubt, "with"),
+    ("WITH = []\nREST", Code::EmptyList, "with"),
+    ("WITH = [\"bms-1/cell-temp-min\"]\nby = \"0 degC\"\nREST", Code::OutOfRange, "by"),
+    ("WITH = [\"bms-1/cell-temp-min\"]\nREST WITH = [\"bms-1/cell-temp-min\"]\nREST", Code::Doubt, "point"),
+];
+
+#[test]
+fn doubts_that_do_not_fit_are_found() {
+    for (lines, code, marked) in DOUBTS {
+        let with = "[[device.redundant]]\npoint = \"cell-temp-max\"\nwith";
+        let by = if lines.contains("by =") { "" } else { "by = \"5 degC\"\n" };
+        let lines = lines
+            .replace("WITH", with)
+            .replace("REST", &format!("{by}after = \"30s\"\ndangerous = \"above\"\n"));
+        let text = changed("moved = \"1 degC\"\n", &format!("moved = \"1 degC\"\n{lines}"));
+        let found = complaints(&[&text]);
+        assert!(codes(&found).contains(code), "{lines}\nwanted {code}, found\n{found}");
+        let at = text.lines().nth(line(&found, *code) - 1).unwrap();
+        assert!(at.contains(marked), "{code} marks `{at}`");
+    }
+    let good = "moved = \"1 degC\"\n[device.heartbeat]\npoint = \"heartbeat\"\nafter = \"10s\"\n";
+    assert_eq!(codes(&complaints(&[&changed("moved = \"1 degC\"\n", good)])), []);
+}
+
 const RULES: &[Case] = &[
     ("limit = \"55 degC\"", "limit = \"40 degC\"", Code::LimitOrder, "40 degC"),
     (
@@ -237,6 +267,7 @@ pub(super) fn check(cases: &[Case]) {
 pub(super) fn reached() -> BTreeSet<Code> {
     let cases = [SHAPES, NAMES, DEVICES, RULES, SEQUENCES, EDGES].concat();
     let mut reached: BTreeSet<Code> = cases.iter().map(|case| case.2).collect();
+    reached.extend(DOUBTS.iter().map(|case| case.1));
     reached.extend(codes(&complaints(&["state_dir = \"/x\"\n[site]\nid = \"a\"\ngateway = \"b\"\n"])));
     reached.extend(codes(&complaints(&[BASE, "state_dir = \"/x\"\n"])));
     let (plant, _) = BASE.split_at(BASE.find("[[sequence.stage]]").unwrap());

@@ -10,6 +10,7 @@ pub mod outlook;
 
 pub use judgement::Judgement;
 
+use crate::safety::reading::Distrust;
 use crate::safety::site::{PointId, RuleId, ZoneId};
 use crate::units::{Millis, Uptime, Value};
 
@@ -146,6 +147,13 @@ pub enum Evidence {
         point: PointId,
         /// For how long; longer than any limit if never heard.
         lasted: Millis,
+    },
+    /// A number that is not believed though the device delivers it.
+    Unbelieved {
+        /// The first such point of its device.
+        point: PointId,
+        /// What is the matter with it.
+        why: Distrust,
     },
     /// A tally. Bit `i` stands for channel `i` of the rule.
     Votes {

@@ -234,7 +234,7 @@ fn alarm_line(site: &Site, change: &AlarmChange, now: Now) -> Option<String> {
             line.float("limit", limit);
         }
         Evidence::State { value, .. } => line.float("value", value.get()),
-        Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => {}
+        Evidence::None | Evidence::Silent { .. } | Evidence::Unbelieved { .. } | Evidence::Votes { .. } => {}
     }
     if let AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } = &change.event {
         line.string("actor", by);

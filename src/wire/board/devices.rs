@@ -130,6 +130,7 @@ fn answered(reading: &Reading, now: Uptime) -> Option<Uptime> {
         Reading::Bad { why, .. } => match why {
             Loss::OutOfRange
             | Loss::Frozen
+            | Loss::HeartbeatStopped
             | Loss::Fault(
                 ReadFault::Exception(_)
                 | ReadFault::Sentinel

@@ -62,6 +62,7 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
             Some(rule)
         }
         AlarmSource::Silent(_)
+        | AlarmSource::Faulty(_)
         | AlarmSource::NotArmed(_)
         | AlarmSource::Cutting(_)
         | AlarmSource::CutFailed(_)
@@ -71,7 +72,7 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
 
 fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<DeviceId> {
     match (source, evidence) {
-        (AlarmSource::Silent(device), _) => Some(device),
+        (AlarmSource::Silent(device) | AlarmSource::Faulty(device), _) => Some(device),
         (
             _,
             Evidence::Limit { point, .. }
@@ -80,7 +81,8 @@ fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<Devic
             | Evidence::Step { point, .. }
             | Evidence::Rate { point, .. }
             | Evidence::State { point, .. }
-            | Evidence::Silent { point, .. },
+            | Evidence::Silent { point, .. }
+            | Evidence::Unbelieved { point, .. },
         ) => Some(site[*point].device),
         (_, Evidence::None | Evidence::Votes { .. }) => None,
     }
@@ -94,7 +96,9 @@ fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<Zo
         AlarmSource::NotArmed(it) | AlarmSource::Cutting(it) | AlarmSource::CutFailed(it) => {
             Some(site[it].zone)
         }
-        AlarmSource::Silent(_) | AlarmSource::System(_) => device.map(|device| site[device].zone),
+        AlarmSource::Silent(_) | AlarmSource::Faulty(_) | AlarmSource::System(_) => {
+            device.map(|device| site[device].zone)
+        }
     }
 }
 
@@ -126,7 +130,9 @@ fn value_and_limit(site: &Site, rule: Option<RuleId>, evidence: &Evidence) -> (V
             against(per_minute, limit, &format!("{}/min", site[point].unit.ucum()))
         }
         Evidence::State { point, value, .. } => (quantity(value.get(), site[point].unit.ucum()), Value::Null),
-        Evidence::None | Evidence::Silent { .. } | Evidence::Votes { .. } => (Value::Null, Value::Null),
+        Evidence::None | Evidence::Silent { .. } | Evidence::Unbelieved { .. } | Evidence::Votes { .. } => {
+            (Value::Null, Value::Null)
+        }
     }
 }
 

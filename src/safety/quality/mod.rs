@@ -1,13 +1,18 @@
 //! Samples become readings: good, uncertain or bad, always with the reason.
 //!
-//! What is decided here: range, implausible falls, frozen values, staleness. What is not: what a value
-//! means. A rise is never doubted, however steep: in a fire it is real. A missed poll leaves the last value
+//! What is decided here: range, implausible falls, frozen values, devices whose heartbeat has stopped, sensors
+//! that read calmer than their twin, staleness. What is not: what a value means. A rise is never doubted, however steep: in a fire it is real. A missed poll leaves the last value
 //! standing until it is stale; a value that the device itself disowns is lost at once.
 //! After the loop was held up nothing counts that was asked for before it went on (R14, S18).
 
+mod doubts;
+
+pub use doubts::SIBLINGS_MAX;
+
 use crate::safety::fact::{Fact, Output};
+use crate::safety::quality::doubts::{FrozenTrack, Heartbeats, RedundantTrack};
 use crate::safety::reading::{Doubt, Loss, ReadFault, Reading};
-use crate::safety::site::{DeviceId, Frozen, Point, PointId, Site};
+use crate::safety::site::{DeviceId, Point, PointId, Site};
 use crate::units::{Uptime, Value};
 
 /// A good value, with when it was asked for and when it came.
@@ -37,6 +42,8 @@ pub(crate) enum Sight {
 pub struct Picture {
     tracks: Vec<Track>,
     frozen: Vec<FrozenTrack>,
+    redundant: Vec<RedundantTrack>,
+    heartbeats: Heartbeats,
     /// When each device last answered anything at all.
     heard: Vec<Option<Uptime>>,
     /// What was asked for before this does not count.
@@ -54,15 +61,8 @@ struct Track {
     /// When the newest answer taken in was asked for.
     asked: Option<Uptime>,
     frozen: Option<u32>,
-}
-
-/// Since when a value has not moved, and whether its siblings have.
-#[derive(Clone, Debug)]
-struct FrozenTrack {
-    value: Option<Value>,
-    since: Uptime,
-    siblings_then: Vec<Option<Value>>,
-    siblings_moved: bool,
+    redundant: Option<u32>,
+    heartbeat: Option<u32>,
 }
 
 impl Picture {
@@ -72,17 +72,20 @@ impl Picture {
         for (track, point) in tracks.iter_mut().zip(&site.points) {
             if let Some(spec) = &point.frozen {
                 track.frozen = u32::try_from(frozen.len()).ok();
-                frozen.push(FrozenTrack {
-                    value: None,
-                    since: now,
-                    siblings_then: vec![None; spec.siblings.len()],
-                    siblings_moved: false,
-                });
+                frozen.push(FrozenTrack::new(spec, now));
             }
+        }
+        for (index, spec) in site.redundant.iter().enumerate() {
+            tracks[spec.point.index()].redundant = u32::try_from(index).ok();
+        }
+        for (index, spec) in site.heartbeats.iter().enumerate() {
+            tracks[spec.point.index()].heartbeat = u32::try_from(index).ok();
         }
         Self {
             tracks,
             frozen,
+            redundant: vec![RedundantTrack::default(); site.redundant.len()],
+            heartbeats: Heartbeats::new(site),
             heard: vec![None; site.devices.len()],
             fresh_from: now,
             born: now,
@@ -135,7 +138,14 @@ impl Picture {
         result: Result<Value, ReadFault>,
     ) {
         let spec = &site[point];
-        if result.is_ok_or_answered() {
+        if let (Ok(value), Some(slot)) = (result, self.tracks[point.index()].heartbeat)
+            && self.fresh_from <= asked
+        {
+            let slot = slot as usize;
+            self.heartbeats.heard(slot, site.heartbeats[slot], spec.device, (value, taken));
+        }
+        // A device that only repeats itself is as silent as one that does not answer.
+        if result.is_ok_or_answered() && !self.heartbeats.is_stopped(spec.device) {
             let heard = &mut self.heard[spec.device.index()];
             *heard = Some(taken).max(*heard);
         }
@@ -147,7 +157,7 @@ impl Picture {
         track.asked = Some(asked);
         let reading = match result {
             Err(fault) => self.lost(point, Loss::Fault(fault)),
-            Ok(value) => self.weigh(spec, point, Sample { value, asked, taken }),
+            Ok(value) => self.weigh(site, point, Sample { value, asked, taken }),
         };
         let track = &mut self.tracks[point.index()];
         track.reading = reading;
@@ -191,7 +201,10 @@ impl Picture {
         match track.reading {
             Reading::Good { value, taken } if now.since(taken) <= stale_after => Sight::Seen(value, taken),
             Reading::Good { .. }
-            | Reading::Bad { why: Loss::Stale | Loss::OutOfRange | Loss::Frozen, .. } => Sight::Lost,
+            | Reading::Bad {
+                why: Loss::Stale | Loss::OutOfRange | Loss::Frozen | Loss::HeartbeatStopped,
+                ..
+            } => Sight::Lost,
             Reading::NeverSeen => missed_since(self.born),
             Reading::Uncertain { .. } => track.good.map_or(Sight::Lost, |good| missed_since(good.taken)),
             Reading::Bad { why: Loss::Fault(fault), .. } if fault.is_disowned() => Sight::Lost,
@@ -206,18 +219,22 @@ impl Picture {
         Reading::Bad { last, why }
     }
 
-    fn weigh(&mut self, spec: &Point, point: PointId, sample: Sample) -> Reading {
-        let Sample { value, taken, .. } = sample;
+    fn weigh(&mut self, site: &Site, point: PointId, sample: Sample) -> Reading {
+        let (spec, Sample { value, taken, .. }) = (&site[point], sample);
+        if self.heartbeats.is_stopped(spec.device) {
+            return self.lost(point, Loss::HeartbeatStopped);
+        }
         if spec.range.is_some_and(|(low, high)| !(low <= value.get() && value.get() <= high)) {
             return self.lost(point, Loss::OutOfRange);
         }
-        if let Some(frozen) = &spec.frozen
-            && self.is_frozen(frozen, point, value, taken)
-        {
+        if self.is_frozen(spec, point, value, taken) {
             return self.lost(point, Loss::Frozen);
         }
         if self.fell_too_fast(spec, point, value, taken) {
             return Reading::Uncertain { value, taken, why: Doubt::TooFast };
+        }
+        if self.disagrees(site, point, value, taken) {
+            return Reading::Uncertain { value, taken, why: Doubt::Disagrees };
         }
         Reading::Good { value, taken }
     }
@@ -230,26 +247,20 @@ impl Picture {
         limit * seconds < last.value.get() - value.get() && 0.0 < seconds
     }
 
-    fn is_frozen(&mut self, spec: &Frozen, point: PointId, value: Value, taken: Uptime) -> bool {
+    fn is_frozen(&mut self, spec: &Point, point: PointId, value: Value, taken: Uptime) -> bool {
         let Self { tracks, frozen, fresh_from, .. } = self;
-        let Some(slot) = tracks[point.index()].frozen else { return false };
-        let track = &mut frozen[slot as usize];
-        let moved_anew = track.value != Some(value);
-        if moved_anew {
-            (track.value, track.since, track.siblings_moved) = (Some(value), taken, false);
-        }
-        for (then, sibling) in track.siblings_then.iter_mut().zip(&spec.siblings) {
-            let now = tracks[sibling.index()].good_since(*fresh_from).map(|sample| sample.value);
-            match (*then, now) {
-                (_, seen) if moved_anew => *then = seen,
-                (None, seen) => *then = seen,
-                (Some(then), Some(now)) => {
-                    track.siblings_moved |= spec.moved < (now.get() - then.get()).abs();
-                }
-                (Some(_), None) => {}
-            }
-        }
-        track.siblings_moved && spec.after <= taken.since(track.since)
+        let (Some(spec), Some(slot)) = (&spec.frozen, tracks[point.index()].frozen) else { return false };
+        let good =
+            |sibling: PointId| tracks[sibling.index()].good_since(*fresh_from).map(|sample| sample.value);
+        frozen[slot as usize].is_frozen(spec, value, taken, good)
+    }
+
+    fn disagrees(&mut self, site: &Site, point: PointId, value: Value, taken: Uptime) -> bool {
+        let Self { tracks, redundant, fresh_from, .. } = self;
+        let Some(slot) = tracks[point.index()].redundant else { return false };
+        let good =
+            |sibling: PointId| tracks[sibling.index()].good_since(*fresh_from).map(|sample| sample.value);
+        redundant[slot as usize].disagrees(&site.redundant[slot as usize], value, taken, good)
     }
 }
 
@@ -304,7 +315,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::safety::site::{Device, DeviceKind, Labels, ZoneId};
+    use crate::safety::reading::Distrust;
+    use crate::safety::rules::limit::Side;
+    use crate::safety::site::{Device, DeviceKind, Heartbeat, Labels, Redundant, ZoneId};
     use crate::units::{Millis, Unit};
 
     fn one_point() -> Site {
@@ -355,5 +368,66 @@ mod tests {
         picture.absorb(&site, PointId(0), (Uptime(2000), Uptime(2050)), Ok(Value::new(20.0).unwrap()));
         picture.absorb(&site, PointId(0), (Uptime(1000), Uptime(2100)), Err(ReadFault::Timeout));
         assert!(picture.good(PointId(0)).is_some());
+    }
+
+    /// One device with a value and a counter that must count.
+    fn with_heartbeat() -> Site {
+        let mut site = one_point();
+        let counter = Point { name: "heartbeat".into(), unit: Unit::None, ..site.points[0].clone() };
+        site.points.push(counter);
+        site.devices[0].points = 0..2;
+        site.heartbeats.push(Heartbeat { point: PointId(1), after: Millis(5000) });
+        site
+    }
+
+    #[test]
+    fn a_device_whose_heartbeat_stops_is_not_believed_and_counts_as_silent() {
+        let site = with_heartbeat();
+        let mut picture = Picture::new(&site, Uptime(0));
+        let mut hear = |second: u64, beat: f64| {
+            let at = Uptime(second * 1000);
+            for (point, number) in [(1, beat), (0, 25.0)] {
+                picture.absorb(&site, PointId(point), (at, at), Ok(Value::new(number).unwrap()));
+            }
+            (picture.reading(PointId(0)).distrusted(), picture.heard(DeviceId(0)))
+        };
+        for second in 1..=10 {
+            assert_eq!(hear(second, f64::from(u32::try_from(second).unwrap())).0, None);
+        }
+        assert_eq!(hear(14, 10.0), (None, Some(Uptime(14_000))), "4 s is not yet too long");
+        assert_eq!(hear(15, 10.0), (Some(Distrust::HeartbeatStopped), Some(Uptime(14_000))));
+        assert_eq!(hear(60, 10.0), (Some(Distrust::HeartbeatStopped), Some(Uptime(14_000))));
+        assert_eq!(hear(61, 11.0), (None, Some(Uptime(61_000))), "it counts again");
+    }
+
+    #[test]
+    fn of_two_sensors_that_drift_apart_only_the_calmer_one_is_doubted() {
+        let mut site = one_point();
+        site.points.push(Point { name: "twin".into(), ..site.points[0].clone() });
+        site.devices[0].points = 0..2;
+        for (point, twin) in [(0, 1), (1, 0)] {
+            site.redundant.push(Redundant {
+                point: PointId(point),
+                with: vec![PointId(twin)],
+                by: 5.0,
+                after: Millis(10_000),
+                dangerous: Side::Above,
+            });
+        }
+        let mut picture = Picture::new(&site, Uptime(0));
+        let mut hear = |second: u64, values: [f64; 2]| {
+            let at = Uptime(second * 1000);
+            for (point, number) in (0..).zip(values) {
+                picture.absorb(&site, PointId(point), (at, at), Ok(Value::new(number).unwrap()));
+            }
+            [0, 1].map(|point| picture.reading(PointId(point)).distrusted())
+        };
+        assert_eq!(hear(1, [25.0, 25.0]), [None, None]);
+        assert_eq!(hear(2, [25.0, 31.0]), [None, None], "judged beside the twin's value of the poll before");
+        assert_eq!(hear(3, [25.0, 31.0]), [None, None], "apart, but not for long");
+        assert_eq!(hear(12, [25.0, 31.0]), [None, None]);
+        assert_eq!(hear(13, [25.0, 31.0]), [Some(Distrust::Disagrees), None]);
+        assert_eq!(hear(14, [25.0, 29.0]), [Some(Distrust::Disagrees), None]);
+        assert_eq!(hear(15, [25.0, 29.0]), [None, None]);
     }
 }

@@ -21,6 +21,9 @@ pub(crate) struct CheckArgs {
     /// Show every request, the age of every point, and where the time to a cut goes.
     #[arg(long)]
     plan: bool,
+    /// Print all rules as they are in effect, those of presets written out, with the source of their numbers.
+    #[arg(long, conflicts_with = "json")]
+    print_effective: bool,
     /// Take warnings for errors.
     #[arg(long)]
     deny_warnings: bool,
@@ -43,6 +46,10 @@ pub(crate) fn check(args: &CheckArgs) -> Exit {
             show_complaints(&loaded.warnings, args.json);
             if args.deny_warnings && 0 < loaded.warnings.warnings() {
                 return Exit::Config;
+            }
+            if args.print_effective {
+                print(loaded.effective.trim_end());
+                return Exit::Ok;
             }
             if !args.quiet {
                 say(&summary(&loaded));

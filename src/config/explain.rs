@@ -101,6 +101,8 @@ codes! {
         "The profile marks points as one snapshot (`atomic`), but the device cannot deliver them in one request: they span more than it reads at once, lie in two tables or scan classes, or hold an address between them that must not be read.";
     IdsIgnored = 311, "An order would go through a gateway that breaks transaction ids",
         "With `ignore_transaction_ids` a reply cannot be told from another one, so no answer to an order could be believed. Such a link is for reading only: command the device over a link of its own.";
+    PresetPart = 313, "A point does not fit the part of a preset",
+        "A preset judges parts, each in one unit and played by the points that the site names; some parts are played by one point only. A preset without any point judges nothing.";
     Doubt = 312, "What makes a point doubtful does not fit it",
         "A heartbeat is a counter of its device, and needs three polls at least to be seen counting. Points that measure the same thing have one unit, are doubted once, and not beside themselves.";
     LimitOrder = 401, "Limits are in the wrong order",

@@ -20,6 +20,7 @@ mod names;
 mod node;
 mod paper;
 mod plant;
+mod presets;
 mod profiles;
 mod render;
 mod rules;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 pub use complaint::{Complaint, Complaints, Place};
 pub use edges::{LogFormat, LogLevel, LogOptions};
 pub use explain::{Code, explain};
+pub use presets::SHIPPED as PRESETS;
 pub use render::Look;
 
 use crate::config::complaint::{Desk, Source};
@@ -77,6 +79,8 @@ pub struct Loaded {
     pub state_dir: PathBuf,
     /// How to log.
     pub log: LogOptions,
+    /// All rules that are in effect, those of presets written out, as TOML with the source of their numbers.
+    pub effective: String,
     /// SHA-256 of all that was read (configuration and profile files), in hexadecimal.
     pub fingerprint: String,
     /// What is doubtful, but no error.
@@ -134,6 +138,8 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     dirs.retain(|dir| secrets::absolute(desk, dir).is_some());
     let library = Library::load(desk, &dirs);
     let mut plant = Plant::read(desk, &mut root, &library);
+    let origins = presets::write_out(desk, &mut root, &plant);
+    let effective = presets::print(&root.peek_tables("rule"), &origins);
     let rules = rules::read(desk, &mut root, &plant);
     let sequences = sequences::read(desk, &mut root, &mut plant, &rules);
     let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
@@ -168,6 +174,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         web: edges.web,
         state_dir: state_dir?,
         log: edges.log,
+        effective,
         fingerprint: String::new(),
         warnings: Complaints::default(),
     })

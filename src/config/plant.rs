@@ -252,6 +252,14 @@ impl Plant {
         None
     }
 
+    /// The point written `device/point`, if there is one.
+    pub(super) fn known(&self, name: &str) -> Option<PointId> {
+        let (device, point) = name.split_once('/')?;
+        let device = self.device_names.iter().position(|known| known == device)?;
+        let mut points = self.site.devices[device].points.clone().map(PointId);
+        points.find(|id| self.site[*id].name == point)
+    }
+
     /// The points written `device/point`, where `{n}` in the point stands for any number, as in the profiles of
     /// repeating parts; a complaint if there are none.
     pub(super) fn points(&self, desk: &mut Desk, name: &At<String>) -> Option<Vec<PointId>> {

@@ -47,6 +47,53 @@ impl Table {
         }
     }
 
+    /// What it holds, in order.
+    pub(super) fn entries(&self) -> &[(At<String>, At<Node>)] {
+        &self.entries
+    }
+
+    /// The whole number of a key, without asking for it.
+    pub(super) fn whole(&self, key: &str) -> Option<i64> {
+        let (_, node) = self.entries.iter().find(|(name, _)| name.value == key)?;
+        if let Node::Whole(number) = node.value { Some(number) } else { None }
+    }
+
+    /// Writes a key at the front, in place of what it said before.
+    pub(super) fn set(&mut self, key: &str, node: At<Node>) {
+        self.entries.retain(|(name, _)| name.value != key);
+        self.entries.insert(0, (At { value: key.to_owned(), at: node.at }, node));
+    }
+
+    /// Takes over what `other` says, key by key: its values replace those that stand, tables go into tables.
+    pub(super) fn overlay(&mut self, other: Table) {
+        for (key, value) in other.entries {
+            match self.entries.iter_mut().find(|(name, _)| name.value == key.value) {
+                Some((_, At { value: Node::Table(mine), .. })) if matches!(value.value, Node::Table(_)) => {
+                    if let Node::Table(theirs) = value.value {
+                        mine.overlay(theirs);
+                    }
+                }
+                Some((_, stands)) => *stands = value,
+                None => self.entries.push((key, value)),
+            }
+        }
+    }
+
+    /// Puts items before those of a `[[key]]`.
+    pub(super) fn put_first(&mut self, desk: &mut Desk, key: &'static str, mut items: Vec<At<Node>>) {
+        let Some((_, stands)) = self.entries.iter_mut().find(|(name, _)| name.value == key) else {
+            let at = items.first().map_or(self.at, |item| item.at);
+            self.put(At { value: key.to_owned(), at }, At { value: Node::List(items), at });
+            return;
+        };
+        if let Node::List(after) = &mut stands.value {
+            items.append(after);
+            *after = items;
+        } else {
+            wrong_type(desk, key, stands, "a list of tables").help(format!("write `[[{key}]]`"));
+        }
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| name.value == key)
     }
@@ -87,6 +134,17 @@ impl Table {
     ) -> Option<T> {
         let node = self.take(key)?;
         read(desk, key, node)
+    }
+
+    /// The tables of a `[[key]]` as they stand, without asking for them.
+    pub(super) fn peek_tables(&self, key: &str) -> Vec<Table> {
+        let node = self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| &node.value);
+        let Some(Node::List(items)) = node else { return Vec::new() };
+        let tables = items.iter().filter_map(|item| match &item.value {
+            Node::Table(table) => Some(table.clone()),
+            _ => None,
+        });
+        tables.collect()
     }
 
     /// The tables of a `[[key]]`, none when absent.

@@ -125,6 +125,8 @@ fn read_head(desk: &mut Desk, table: &mut Table, plant: &Plant, rules: &mut Rule
         consequence: table.may(desk, "consequence", value::filled).map(|text| text.value),
         action: table.may(desk, "action", value::filled).map(|text| text.value),
     });
+    // For people who ask where a number comes from; nothing is done with it.
+    table.may(desk, "source", value::filled);
     Head {
         name: id.map(|id| id.value),
         zone: table.need(desk, "zone", value::text).and_then(|zone| plant.zones.find(desk, &zone)),

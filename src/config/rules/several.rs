@@ -23,6 +23,9 @@ const WAYS: &[(&str, Sides)] =
 const ON_UNKNOWN: &[(&str, GateOnUnknown)] =
     &[("judge", GateOnUnknown::Judge), ("ignore", GateOnUnknown::Ignore)];
 
+/// How far back what is usual may reach: slow runaways take hours.
+const PAST_MS: std::ops::RangeInclusive<u64> = 1_000..=24 * 3_600_000;
+
 /// A group of fewer has no middle and no spread.
 const GROUP_MIN: usize = 2;
 
@@ -63,7 +66,7 @@ pub(super) fn deviation(desk: &mut Desk, mut table: Table, plant: &Plant) -> Opt
 pub(super) fn step(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<StepChange> {
     let point = single::quantity_point(desk, &mut table, plant, "step");
     let side = table.need(desk, "side", value::word(WAYS));
-    let window = table.need(desk, "window", value::duration(WINDOW_MS));
+    let window = table.need(desk, "window", value::duration(PAST_MS));
     let most = i64::try_from(WINDOW_SAMPLES_MAX).unwrap_or(i64::MAX);
     let samples = table.need(desk, "samples_min", value::whole(SLOPE_SAMPLES_MIN..=most));
     let relative = table.may(desk, "relative", value::flag).unwrap_or(false);

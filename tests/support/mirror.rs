@@ -11,8 +11,8 @@ use emberwatch::safety::sequence::spec::{
     Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
 use emberwatch::safety::site::{
-    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Frozen, Labels, OutputKind, Point,
-    PointId, Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
+    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Frozen, Heartbeat, Labels,
+    OutputKind, Point, PointId, Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
 };
 use emberwatch::units::{Millis, Unit};
 use serde::Deserialize;
@@ -45,6 +45,7 @@ struct DeviceText {
     id: String,
     zone: String,
     scan: Duration,
+    heartbeat: Option<HeartbeatText>,
     point: Vec<PointText>,
 }
 
@@ -58,6 +59,13 @@ struct PointText {
     frozen: Option<FrozenText>,
     /// What it reads at the start.
     reads: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeartbeatText {
+    point: String,
+    after: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,6 +198,12 @@ impl SiteText {
         }
         self.add_devices(&mut plant);
         self.add_frozen(&mut plant);
+        for device in &self.device {
+            if let Some(beat) = &device.heartbeat {
+                let point = plant.point(&format!("{}/{}", device.id, beat.point));
+                plant.site.heartbeats.push(Heartbeat { point, after: beat.after.0 });
+            }
+        }
         for rule in &self.rule {
             let rule = rule.rule(&plant, &self.rule);
             plant.site.rules.push(rule);

@@ -34,7 +34,11 @@ struct Play<'a> {
     no_value: Vec<bool>,
     moves: Vec<(u64, PointId, f64)>,
     answers: Vec<(u64, OrderId, Result<(), DriveFault>)>,
-    polled: Vec<Input>,
+    /// What was asked, with when it is answered.
+    polled: Vec<(u64, Input)>,
+    slow_ms: Vec<u64>,
+    spoils_every: Vec<u64>,
+    polls: Vec<u64>,
     diary: Vec<Entry>,
     qualities: BTreeMap<String, String>,
 }
@@ -59,6 +63,9 @@ pub(crate) fn play(scenario: &Scenario, mode_of: Option<(&str, Mode)>) -> Vec<En
         moves: Vec::new(),
         answers: Vec::new(),
         polled: Vec::new(),
+        slow_ms: vec![0; plant.site.devices.len()],
+        spoils_every: vec![0; plant.site.devices.len()],
+        polls: vec![0; plant.site.points.len()],
         diary: Vec::new(),
         qualities: BTreeMap::new(),
         breakers: &site_text.breaker,
@@ -87,7 +94,8 @@ impl<'a> Play<'a> {
         let end = millis(scenario.script.seconds);
         let mut now = 0;
         while now <= end {
-            let mut inputs = std::mem::take(&mut self.polled);
+            let mut inputs: Vec<Input> =
+                self.polled.extract_if(.., |(due, _)| *due <= now).map(|(_, input)| input).collect();
             let mut pause = 0;
             while let Some(moment) = moments.next_if(|moment| millis(moment.s) <= now) {
                 pause += self.happen(moment, now, &mut inputs);
@@ -166,15 +174,24 @@ impl<'a> Play<'a> {
             if !now.is_multiple_of(point.period.0) {
                 continue;
             }
-            let result = if self.silent[point.device.index()] {
+            let device = point.device.index();
+            self.polls[index] += 1;
+            let polls = self.polls[index];
+            let every = self.spoils_every[device];
+            let spoilt = every != 0 && polls.is_multiple_of(every);
+            let result = if spoilt {
+                // 6 is a device that is busy; the others were damaged on the way.
+                Err(if polls.is_multiple_of(4) { ReadFault::Exception(6) } else { ReadFault::Timeout })
+            } else if self.silent[point.device.index()] {
                 Err(ReadFault::Timeout)
             } else if self.no_value[index] {
                 Err(ReadFault::Sentinel)
             } else {
                 Value::new(self.reads[index]).ok_or(ReadFault::NotANumber)
             };
-            let taken = Uptime(now).plus(POLL_TAKES);
-            self.polled.push(Input::Sampled { point: PointId::at(index), asked: Uptime(now), taken, result });
+            let taken = Uptime(now).plus(POLL_TAKES).plus(Millis(self.slow_ms[device]));
+            let input = Input::Sampled { point: PointId::at(index), asked: Uptime(now), taken, result };
+            self.polled.push((taken.0, input));
         }
     }
 
@@ -207,6 +224,14 @@ impl<'a> Play<'a> {
             self.no_value[self.plant.point(name).index()] = true;
             self.diary.push(Entry::new(now, "plant", name, "delivers no value"));
         }
+        for (name, seconds) in &moment.slow_s {
+            self.slow_ms[self.plant.device(name).index()] = millis(*seconds);
+            self.diary.push(Entry::new(now, "plant", name, format!("takes {seconds} s to answer")));
+        }
+        for (name, every) in &moment.spoils_every {
+            self.spoils_every[self.plant.device(name).index()] = *every;
+            self.diary.push(Entry::new(now, "plant", name, format!("spoils one answer in {every}")));
+        }
         for (name, behaviour) in &moment.breaker {
             assert!(self.breakers.iter().any(|known| known.id == *name), "no breaker is called `{name}`");
             self.behaviour.insert(name, *behaviour);
@@ -218,7 +243,7 @@ impl<'a> Play<'a> {
         }
         if let Some(seconds) = moment.held_up_s {
             // What arrived is still there when the loop goes on.
-            self.polled.append(inputs);
+            self.polled.extend(inputs.drain(..).map(|input| (now, input)));
             return millis(seconds);
         }
         let (down, same_boot) = match (moment.restart_s, moment.reboot_s) {

@@ -53,6 +53,12 @@ pub(crate) struct Moment {
     /// Points that the device disowns: it answers with its mark for "no value".
     #[serde(default)]
     pub(crate) no_value: Vec<String>,
+    /// Devices that take so many seconds for every answer from now on.
+    #[serde(default)]
+    pub(crate) slow_s: BTreeMap<String, f64>,
+    /// Devices that spoil every so-many-th answer from now on: busy, or damaged on the way.
+    #[serde(default)]
+    pub(crate) spoils_every: BTreeMap<String, u64>,
     /// How breakers behave from now on.
     #[serde(default)]
     pub(crate) breaker: BTreeMap<String, Behaviour>,

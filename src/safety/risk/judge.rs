@@ -95,6 +95,18 @@ impl RuleState {
         pace.follow(taken, limit.ahead(self.judged, value))
     }
 
+    /// Delays need what is seen: a loss in between begins them anew.
+    fn interrupt(&mut self) {
+        match &mut self.judge {
+            Judge::Limit(_, ladder, _) | Judge::Rate(_, _, ladder) | Judge::State(_, ladder) => {
+                ladder.interrupt()
+            }
+            Judge::Deviation(_, memory) => memory.interrupt(),
+            Judge::Step(_, memory) => memory.interrupt(),
+            Judge::Silence(_) | Judge::Together(..) => {}
+        }
+    }
+
     /// What it makes of the picture; `zone` is the level of its zone so far.
     pub(super) fn look(&mut self, zone: Level, view: View<'_>) -> Verdict {
         let Look { verdict, wake } = match &mut self.judge {
@@ -111,6 +123,10 @@ impl RuleState {
             Judge::Together(..) => Look { verdict: Verdict::Unchanged, wake: NEVER },
         };
         self.wake = wake;
+        match verdict {
+            Verdict::Unknown | Verdict::Feared(..) => self.interrupt(),
+            Verdict::Judged(..) | Verdict::Unchanged => {}
+        }
         verdict
     }
 }

@@ -88,6 +88,13 @@ struct Worst {
     from: f64,
 }
 
+impl Memory {
+    /// Nothing can be seen for now: all delays begin anew.
+    pub(crate) fn interrupt(&mut self) {
+        self.ladder.interrupt();
+    }
+}
+
 impl Deviation {
     /// Members and reference.
     pub(crate) fn reads(&self) -> Vec<PointId> {

@@ -1,7 +1,8 @@
 //! The three steps that `limit`, `rate` and `state` share: each with its delays, driven by samples only.
 //!
 //! Time alone never raises or clears a step: a delay has passed when two good samples that far apart both
-//! say so. A dead sensor can therefore neither ripen into a finding nor heal one (A3, S6).
+//! say so, with nothing lost in between. A dead sensor can therefore neither ripen into a finding nor heal
+//! one, and a flaky one not make a delay of two spikes (A3, S3, S6).
 
 use crate::safety::risk::Level;
 use crate::units::{Millis, Uptime};
@@ -51,6 +52,13 @@ impl Ladder {
             self.last = Some(taken);
         }
         self.level()
+    }
+
+    /// Nothing can be seen for now: all delays begin anew. What was found stands.
+    pub(crate) fn interrupt(&mut self) {
+        for step in &mut self.steps {
+            (step.beyond, step.inside) = (None, None);
+        }
     }
 
     /// The highest step that is active.
@@ -117,6 +125,20 @@ mod tests {
     fn an_extreme_value_skips_the_on_delay() {
         let mut ladder = Ladder::default();
         assert_eq!(ladder.feed(Uptime(1), rung(Place::Beyond { extreme: true })), Level::Watch);
+    }
+
+    #[test]
+    fn what_is_lost_in_between_restarts_both_delays_and_clears_nothing() {
+        let mut ladder = Ladder::default();
+        ladder.feed(Uptime(0), rung(BEYOND));
+        ladder.interrupt();
+        assert_eq!(ladder.feed(Uptime(10_000), rung(BEYOND)), Level::Normal, "two spikes are no delay");
+        assert_eq!(ladder.feed(Uptime(12_000), rung(BEYOND)), Level::Watch);
+        ladder.feed(Uptime(13_000), rung(Place::Inside));
+        ladder.interrupt();
+        assert_eq!(ladder.level(), Level::Watch);
+        assert_eq!(ladder.feed(Uptime(20_000), rung(Place::Inside)), Level::Watch);
+        assert_eq!(ladder.feed(Uptime(23_000), rung(Place::Inside)), Level::Normal);
     }
 
     #[test]

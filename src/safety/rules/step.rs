@@ -62,6 +62,13 @@ pub(crate) struct Memory {
     load: Window,
 }
 
+impl Memory {
+    /// Nothing can be seen for now: all delays begin anew.
+    pub(crate) fn interrupt(&mut self) {
+        self.ladder.interrupt();
+    }
+}
+
 impl StepChange {
     /// The point and the load.
     pub(crate) fn reads(&self) -> Vec<PointId> {

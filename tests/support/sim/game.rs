@@ -434,7 +434,11 @@ impl Game {
         });
         let takes = takes.max().unwrap_or_default();
         let until = self.now + self.dice.between(60_000, 240_000);
-        let clean = self.dice.chance(7000);
+        // Only a fire that enough independent channels show can be asked to be found.
+        let shown = map.channels.iter().enumerate().filter(|(_, (point, _))| points.contains(point));
+        let mask = shown.fold(0, |mask, (bit, _)| mask | 1 << bit);
+        let enough = usize::from(vote.needed) <= super::referee::independent(&vote.rivals, mask);
+        let clean = enough && self.dice.chance(7000);
         self.fires[room] = Some(Fire { until, points, clean, must_by: self.now + takes, takes });
         self.score.demands += 1;
     }

@@ -191,6 +191,11 @@ impl Referee {
         );
         let number = number.filter(|_| !doubted);
         book.newest = Some((asked, taken, number));
+        // A loss may begin an off-delay anew: a vote may last longer for it.
+        let paused = book.last_good.is_some_and(|(_, last)| spec.stale_after < taken.since(last));
+        if number.is_none() || paused {
+            book.danger.inside = None;
+        }
         let Some(number) = number else { return };
         // Where standing still is doubted, only what moves is surely believed.
         #[expect(clippy::float_cmp, reason = "bit-identical is what frozen means")]
@@ -331,8 +336,12 @@ impl Referee {
             let claimed = voting & (1 << bit) != 0;
             demand(!claimed || may(book), "S6", || format!("channel {bit} votes without danger: {book:?}"))?;
         }
-        let needed = needed(vote, lost);
-        let count = channels.iter().filter(|book| may(book)).count();
+        let mask = |is: &dyn Fn(&&PointBook) -> bool| {
+            channels.iter().enumerate().filter(|(_, book)| is(book)).fold(0, |mask, (bit, _)| mask | 1 << bit)
+        };
+        // Of those that might vote, the core says which do; the others may be gone.
+        let gone = mask(&|book| vote.grace <= now.since(book.heard)) & !voting;
+        let (needed, count) = needed_and_had(vote, mask(&may), gone);
         demand(needed <= count, "S3", || format!("{count} of {needed} votes, {lost} lost: {vote:?}"))
     }
 
@@ -503,11 +512,22 @@ impl DangerBook {
     }
 }
 
-fn needed(vote: &Together, lost: usize) -> usize {
-    let needed = usize::from(vote.needed);
+/// How many votes are needed with these channels gone, and how many there are; tried out over all sets.
+fn needed_and_had(vote: &Together, voting: u32, gone: u32) -> (usize, usize) {
+    let all = (1_u32 << vote.channels.len()) - 1;
+    let (can, left) = (independent(&vote.rivals, all), independent(&vote.rivals, all & !gone));
+    let (needed, had) = (usize::from(vote.needed), independent(&vote.rivals, voting));
     match vote.on_channel_fault {
-        OnChannelFault::Safety => needed.saturating_sub(lost).max(1),
-        // The simulated votes count every channel.
-        OnChannelFault::Availability | OnChannelFault::Dependent => needed,
+        OnChannelFault::Safety => (needed.saturating_sub(can - left).max(1), had),
+        OnChannelFault::Availability => (needed, had),
+        OnChannelFault::Dependent if left < needed => (needed, voting.count_ones() as usize),
+        OnChannelFault::Dependent => (needed, had),
     }
+}
+
+/// The most of these channels of which no two share anything.
+pub(crate) fn independent(rivals: &[u32], channels: u32) -> usize {
+    let fits = |set: u32| (0..rivals.len()).all(|bit| set & 1 << bit == 0 || rivals[bit] & set == 0);
+    let sets = (0..=channels).filter(|set| set & !channels == 0 && fits(*set));
+    sets.map(|set| set.count_ones() as usize).max().unwrap_or(0)
 }

@@ -1,10 +1,12 @@
 //! A random site: one to three rooms, each with two to five channels, a vote, breakers and sequences.
 
 use emberwatch::safety::risk::Level;
+use emberwatch::safety::rules::deviation::{Against, Deviation, Sides};
 use emberwatch::safety::rules::limit::{Limit, Side, Step};
 use emberwatch::safety::rules::rate::Rate;
 use emberwatch::safety::rules::silence::Silence;
 use emberwatch::safety::rules::state::{Case, State, When};
+use emberwatch::safety::rules::step::StepChange;
 use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
 use emberwatch::safety::sequence::spec::{
@@ -65,7 +67,7 @@ impl House {
         self.site.zones.push(Zone { name: format!("zone-{index}"), title: String::new(), room });
         let channels: Vec<(PointId, RuleId)> =
             (0..dice.between(2, 5)).map(|_| self.add_channel(zone, dice)).collect();
-        self.add_onlookers(zone, channels[0].0);
+        self.add_onlookers(zone, &channels, dice);
         let vote = self.add_vote(zone, &channels, dice);
         let period = Millis(dice.pick(&[1000, 2000]));
         let relay = self.add_device(zone, period, DeviceKind::Contact);
@@ -144,7 +146,8 @@ impl House {
         let kind = if measures {
             let extreme = dice.chance(5000).then_some(EXTREME);
             let steps = [step(45.0, None), step(55.0, None), step(DANGER, extreme)];
-            RuleKind::Limit(Limit { point, side: Side::Above, deadband: 2.0, steps, projection: None })
+            let projection = dice.chance(5000).then_some(10.0);
+            RuleKind::Limit(Limit { point, side: Side::Above, deadband: 2.0, steps, projection })
         } else {
             let case = |number, level| Case { when: When::Is(number), level };
             let cases = vec![case(60, Level::Warning), case(95, Level::Danger), case(130, Level::Danger)];
@@ -154,7 +157,8 @@ impl House {
     }
 
     /// Rules that vote for nothing, to be there.
-    fn add_onlookers(&mut self, zone: ZoneId, point: PointId) {
+    fn add_onlookers(&mut self, zone: ZoneId, channels: &[(PointId, RuleId)], dice: &mut Dice) {
+        let point = channels[0].0;
         let step = |limit| Some(Step { limit, on_delay: Millis(0), off_delay: Millis(0), extreme: None });
         let rate = RuleKind::Rate(Rate {
             point,
@@ -173,10 +177,36 @@ impl House {
             level_if_abnormal: Level::Warning,
         });
         self.add_rule(zone, OnUnknown::Hold, silence);
+        let against =
+            dice.pick(&[Against::Median, Against::Spread, Against::Point(channels[channels.len() - 1].0)]);
+        let deviation = RuleKind::Deviation(Deviation {
+            points: channels[..channels.len() - 1].iter().map(|(point, _)| *point).collect(),
+            against,
+            side: dice.pick(&[Sides::Above, Sides::Below, Sides::Either]),
+            members_min: 1,
+            deadband: 1.0,
+            steps: [step(5.0), step(10.0), None],
+            rising: dice.chance(5000).then_some(Millis::from_secs(30)),
+        });
+        self.add_rule(zone, OnUnknown::AtLeast(Level::Watch), deviation);
+        let change = RuleKind::Step(StepChange {
+            point,
+            side: Sides::Either,
+            window: Millis::from_secs(600),
+            samples_min: 3,
+            relative: dice.chance(5000),
+            deadband: 0.5,
+            steps: [step(5.0), step(20.0), None],
+            gate: None,
+        });
+        self.add_rule(zone, OnUnknown::Hold, change);
     }
 
     fn add_vote(&mut self, zone: ZoneId, channels: &[(PointId, RuleId)], dice: &mut Dice) -> RuleId {
-        let needed = dice.between(2, channels.len() as u64);
+        let rivals = random_rivals(channels.len(), dice);
+        let all = (1_u32 << channels.len()) - 1;
+        let most = super::referee::independent(&rivals, all) as u64;
+        let needed = dice.between(2.min(most), most);
         let needed = if dice.chance(1000) { 1 } else { needed };
         let vote = RuleKind::Together(Together {
             channels: channels.iter().map(|(_, rule)| *rule).collect(),
@@ -184,12 +214,16 @@ impl House {
             votes_at: Level::Danger,
             level: Level::Danger,
             hold: Millis::from_secs(dice.pick(&[0, 10, 60])),
-            on_channel_fault: dice.pick(&[OnChannelFault::Safety, OnChannelFault::Availability]),
+            on_channel_fault: dice.pick(&[
+                OnChannelFault::Safety,
+                OnChannelFault::Availability,
+                OnChannelFault::Dependent,
+            ]),
             on_all_lost: dice.pick(&[OnAllLost::Alarm, OnAllLost::TripIfLastWarn, OnAllLost::Trip]),
             grace: Millis::from_secs(dice.pick(&[5, 15])),
             one_vote_per: Vec::new(),
-            rivals: vec![0; channels.len()],
-            repair_within: Millis::from_secs(72 * 3600),
+            rivals,
+            repair_within: Millis::from_secs(dice.pick(&[60, 600])),
         });
         self.add_rule(zone, OnUnknown::Hold, vote)
     }
@@ -279,4 +313,21 @@ impl House {
             })
             .collect();
     }
+}
+
+/// Channels that share something, in half of the houses: one vote between them.
+fn random_rivals(count: usize, dice: &mut Dice) -> Vec<u32> {
+    let mut rivals = vec![0; count];
+    if dice.chance(5000) {
+        return rivals;
+    }
+    for a in 0..count {
+        for b in 0..a {
+            if dice.chance(2500) {
+                rivals[a] |= 1 << b;
+                rivals[b] |= 1 << a;
+            }
+        }
+    }
+    rivals
 }

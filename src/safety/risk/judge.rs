@@ -99,7 +99,7 @@ impl RuleState {
     fn interrupt(&mut self) {
         match &mut self.judge {
             Judge::Limit(_, ladder, _) | Judge::Rate(_, _, ladder) | Judge::State(_, ladder) => {
-                ladder.interrupt()
+                ladder.interrupt();
             }
             Judge::Deviation(_, memory) => memory.interrupt(),
             Judge::Step(_, memory) => memory.interrupt(),

@@ -519,9 +519,8 @@ fn needed_and_had(vote: &Together, voting: u32, gone: u32) -> (usize, usize) {
     let (needed, had) = (usize::from(vote.needed), independent(&vote.rivals, voting));
     match vote.on_channel_fault {
         OnChannelFault::Safety => (needed.saturating_sub(can - left).max(1), had),
-        OnChannelFault::Availability => (needed, had),
         OnChannelFault::Dependent if left < needed => (needed, voting.count_ones() as usize),
-        OnChannelFault::Dependent => (needed, had),
+        OnChannelFault::Availability | OnChannelFault::Dependent => (needed, had),
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use emberwatch::safety::Safety;
 use emberwatch::safety::fact::{Input, Output};
 use emberwatch::safety::memory::Memory;
 use emberwatch::safety::risk::Level;
@@ -18,6 +17,7 @@ use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
 use emberwatch::safety::site::{
     Device, DeviceId, DeviceKind, Frozen, Labels, Point, PointId, Room, RoomId, RuleId, Site, Zone, ZoneId,
 };
+use emberwatch::safety::{GAP_MAX, Safety};
 use emberwatch::units::{Millis, Now, Unit, Uptime, Value, WallTime};
 
 const ZONES: u32 = 8;
@@ -51,7 +51,7 @@ fn limits_rates_votes_and_frozen(bencher: Bencher<'_, '_>) {
 
 fn carry(bencher: Bencher<'_, '_>, site: &Arc<Site>) {
     let mut core = Safety::new(site.clone(), &Memory::default(), moment(0));
-    let mut batches = batches();
+    let mut batches: Vec<Vec<Input>> = samples(POINTS).chunks(BATCH).map(<[Input]>::to_vec).collect();
     let (mut now, mut turn) = (0, 0);
     let mut out: Vec<Output> = Vec::new();
     let mut scan = || {
@@ -59,11 +59,7 @@ fn carry(bencher: Bencher<'_, '_>, site: &Arc<Site>) {
         let count = batches.len();
         let batch = &mut batches[turn % count];
         turn += 1;
-        for input in batch.iter_mut() {
-            if let Input::Sampled { asked, taken, .. } = input {
-                (*asked, *taken) = (Uptime(now - 20), Uptime(now - 10));
-            }
-        }
+        stamp(batch, now);
         out.clear();
         core.scan(moment(now), black_box(batch), &mut out);
         out.len()
@@ -75,52 +71,111 @@ fn carry(bencher: Bencher<'_, '_>, site: &Arc<Site>) {
     bencher.counter(ItemsCount::new(BATCH)).bench_local(scan);
 }
 
+/// One hour of a room of 40 points, read every 10 s, with the loop's own ticks in between: room-hours a second.
+#[divan::bench]
+fn room_hours(bencher: Bencher<'_, '_>) {
+    const ROOM: u32 = 40;
+    let site = plant(ROOM, 8, 1, 10, 0);
+    let mut core = Safety::new(site, &Memory::default(), moment(0));
+    let mut batch = samples(ROOM);
+    let mut now = 0;
+    let mut out: Vec<Output> = Vec::new();
+    let mut hour = || {
+        for _ in 0..3_600_000 / GAP_MAX.0 {
+            now += GAP_MAX.0;
+            out.clear();
+            if now % 10_000 == 0 {
+                stamp(&mut batch, now);
+                core.scan(moment(now), black_box(&batch), &mut out);
+            } else {
+                core.scan(moment(now), &[], &mut out);
+            }
+        }
+        out.len()
+    };
+    hour();
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(hour);
+}
+
+/// Whether cost grows with the plant: one round of all points, from 1,000 to 100,000 of them.
+#[divan::bench(args = [1_000, 10_000, 100_000])]
+fn one_round(bencher: Bencher<'_, '_>, points: u32) {
+    let site = plant(points, points / 50, 8, 10, 0);
+    let mut core = Safety::new(site, &Memory::default(), moment(0));
+    let mut batches: Vec<Vec<Input>> = samples(points).chunks(BATCH).map(<[Input]>::to_vec).collect();
+    let mut now = 0;
+    let mut out: Vec<Output> = Vec::new();
+    let mut round = || {
+        now += 1000;
+        for batch in &mut batches {
+            stamp(batch, now);
+            out.clear();
+            core.scan(moment(now), black_box(batch), &mut out);
+        }
+        out.len()
+    };
+    for _ in 0..3 {
+        round();
+    }
+    bencher.counter(ItemsCount::new(points)).bench_local(round);
+}
+
+fn stamp(batch: &mut [Input], now: u64) {
+    for input in batch {
+        if let Input::Sampled { asked, taken, .. } = input {
+            (*asked, *taken) = (Uptime(now - 20), Uptime(now - 10));
+        }
+    }
+}
+
 fn moment(now: u64) -> Now {
     Now { uptime: Uptime(now), wall: WallTime(0) }
 }
 
-fn batches() -> Vec<Vec<Input>> {
-    let all: Vec<Input> = (0..POINTS)
-        .map(|point| Input::Sampled {
-            point: PointId(point),
-            asked: Uptime(0),
-            taken: Uptime(0),
-            result: Ok(Value::new(20.0 + f64::from(point % 7)).expect("finite")),
-        })
-        .collect();
-    all.chunks(BATCH).map(<[Input]>::to_vec).collect()
+fn samples(points: u32) -> Vec<Input> {
+    let one = |point| Input::Sampled {
+        point: PointId(point),
+        asked: Uptime(0),
+        taken: Uptime(0),
+        result: Ok(Value::new(20.0 + f64::from(point % 7)).expect("finite")),
+    };
+    (0..points).map(one).collect()
 }
 
 /// `rate_every`th point has a rate and `frozen_every`th is watched for standing still; zero for none.
 fn site(rate_every: u32, frozen_every: u32) -> Arc<Site> {
+    plant(POINTS, DEVICES, ZONES, rate_every, frozen_every)
+}
+
+fn plant(points: u32, devices: u32, zones: u32, rate_every: u32, frozen_every: u32) -> Arc<Site> {
     let mut site = Site::default();
     site.rooms.push(Room { name: "room-a".into(), title: String::new() });
-    for zone in 0..ZONES {
+    for zone in 0..zones {
         site.zones.push(Zone { name: format!("zone-{zone}"), title: String::new(), room: RoomId(0) });
     }
-    let per_device = POINTS / DEVICES;
-    for device in 0..DEVICES {
-        let last = if device + 1 == DEVICES { POINTS } else { (device + 1) * per_device };
+    let per_device = points / devices;
+    for device in 0..devices {
+        let last = if device + 1 == devices { points } else { (device + 1) * per_device };
         site.devices.push(Device {
             name: format!("device-{device}"),
             title: String::new(),
-            zone: ZoneId(device % ZONES),
+            zone: ZoneId(device % zones),
             kind: DeviceKind::Battery,
             points: device * per_device..last,
-            silent_after: Millis(3000),
+            silent_after: Millis(31_000),
             switches: false,
         });
     }
-    for point in 0..POINTS {
+    for point in 0..points {
         let is_nth = |every: u32| every != 0 && point.is_multiple_of(every);
-        let device = DeviceId((point / per_device).min(DEVICES - 1));
-        let siblings = (1..=3).map(|step| PointId((point + step) % POINTS)).collect();
+        let device = DeviceId((point / per_device).min(devices - 1));
+        let siblings = (1..=3).map(|step| PointId((point + step) % points)).collect();
         site.points.push(Point {
             name: format!("point-{point}"),
             device,
             unit: Unit::Celsius,
-            period: Millis(1000),
-            stale_after: Millis(3000),
+            period: Millis(10_000),
+            stale_after: Millis(31_000),
             range: Some((-40.0, 200.0)),
             fall_per_s_max: None,
             frozen: is_nth(frozen_every).then_some(Frozen { after: Millis(600_000), siblings, moved: 2.0 }),
@@ -133,7 +188,7 @@ fn site(rate_every: u32, frozen_every: u32) -> Arc<Site> {
         }
     }
     if rate_every != 0 {
-        for zone in 0..ZONES {
+        for zone in 0..zones {
             let channels: Vec<RuleId> = (0..site.rules.len())
                 .map(RuleId::at)
                 .filter(|rule| site[*rule].zone == ZoneId(zone))

@@ -21,7 +21,7 @@ pub mod site;
 
 use std::sync::Arc;
 
-use crate::safety::alarm::{AlarmRecord, Alarms, Cause};
+use crate::safety::alarm::{AlarmFigures, AlarmRecord, Alarms, Cause};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::memory::Memory;
 use crate::safety::quality::Picture;
@@ -132,6 +132,11 @@ impl Safety {
         self.alarms.record(alarm)
     }
 
+    /// The figures of the alarm system, now.
+    pub fn alarm_figures(&mut self, now: Uptime) -> AlarmFigures {
+        self.alarms.figures(now)
+    }
+
     /// How a sequence stands.
     #[must_use]
     pub fn sequence(&self, sequence: SequenceId) -> &SequenceState {
@@ -147,7 +152,7 @@ impl Safety {
     /// R14: after a pause all data is stale first, and what waits for data waits that much longer.
     fn notice_gap(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(last) = self.last_scan else {
-            self.alarms.announce(out);
+            self.alarms.announce(&self.site, now, out);
             return false;
         };
         let lasted = now.uptime.since(last);
@@ -202,6 +207,7 @@ impl Safety {
         for index in 0..self.site.sequences.len() {
             self.raise_for_sequence(SequenceId::at(index), now, out);
         }
+        self.alarms.advance(&self.site, now, out);
     }
 
     fn raise_silences(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -282,15 +288,22 @@ fn grant(
     alarms: &mut Alarms,
     out: &mut Vec<Output>,
 ) -> Result<(), Refusal> {
+    if let Some(answer) = alarms.ask(by, request, scene.site, scene.now, out) {
+        return answer;
+    }
     let (sequence, wish) = match *request {
-        Request::Acknowledge { alarm, occurrence } => return alarms.acknowledge(alarm, occurrence, by, out),
-        Request::ResetAlarm { alarm } => return alarms.reset(alarm, by, out),
         Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
         Request::Arm { sequence } => (sequence, Wish::Arm),
         Request::Disarm { sequence } => (sequence, Wish::Disarm),
         Request::Select { sequence } => (sequence, Wish::Select),
         Request::Start { sequence } => (sequence, Wish::Start),
         Request::ResetSequence { sequence } => (sequence, Wish::Reset),
+        Request::Acknowledge { .. }
+        | Request::ResetAlarm { .. }
+        | Request::Shelve { .. }
+        | Request::Unshelve { .. }
+        | Request::OutOfService { .. }
+        | Request::InService { .. } => return Err(Refusal::NothingToDo),
     };
     sequences.ask(scene, sequence, wish, by, out)
 }

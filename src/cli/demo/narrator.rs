@@ -78,7 +78,11 @@ impl Narrator {
             }
             Fact::LoneVote { rule, channel } => self.line(&text::lone_vote(&site, *rule, *channel)),
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
-            Fact::Reading { .. } | Fact::Finding(_) | Fact::Gap { .. } | Fact::Followed { .. } => {}
+            Fact::Reading { .. }
+            | Fact::AlarmFigures(_)
+            | Fact::Finding(_)
+            | Fact::Gap { .. }
+            | Fact::Followed { .. } => {}
         }
     }
 

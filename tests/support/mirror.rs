@@ -32,9 +32,18 @@ pub(crate) struct SiteText {
     device: Vec<DeviceText>,
     rule: Vec<RuleText>,
     #[serde(default)]
+    alarms: AlarmsText,
+    #[serde(default)]
     sequence: Vec<SequenceText>,
     #[serde(default)]
     pub(crate) breaker: Vec<BreakerText>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlarmsText {
+    re_alarm: Option<Duration>,
+    shelve_max: Option<Duration>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -299,6 +308,9 @@ impl SiteText {
             plant.site.sequences.push(sequence);
         }
         self.add_alarms(&mut plant.site);
+        let settings = &mut plant.site.alarm_settings;
+        settings.re_alarm = self.alarms.re_alarm.map_or(settings.re_alarm, |it| it.0);
+        settings.shelve_max = self.alarms.shelve_max.map_or(settings.shelve_max, |it| it.0);
         plant
     }
 
@@ -372,6 +384,10 @@ impl SiteText {
             ] {
                 alarms.push((format!("{word}-{}", sequence.name), room, source, false));
             }
+        }
+        for (index, room) in site.rooms.iter().enumerate() {
+            let id = RoomId::at(index);
+            alarms.push((format!("flood-{}", room.name), id, AlarmSource::Flood(id), false));
         }
         for (fault, name) in SystemFault::TABLE {
             alarms.push((name.to_owned(), RoomId(0), AlarmSource::System(fault), false));

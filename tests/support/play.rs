@@ -259,6 +259,14 @@ impl<'a> Play<'a> {
                 Request::Acknowledge { alarm, occurrence: seen }
             }
             "reset-alarm" => Request::ResetAlarm { alarm: alarm() },
+            "shelve" => {
+                let lasting = Millis(millis(ask.for_s.expect("for_s = …")));
+                let (occurrence, one_shot) = (ask.occurrence, ask.one_shot);
+                Request::Shelve { alarm: alarm(), occurrence, lasting, one_shot }
+            }
+            "unshelve" => Request::Unshelve { alarm: alarm() },
+            "out-of-service" => Request::OutOfService { alarm: alarm(), reason: ask.reason.as_str().into() },
+            "in-service" => Request::InService { alarm: alarm() },
             "abort" => Request::Abort { sequence: sequence(), run: ask.run.map(RunId) },
             "arm" => Request::Arm { sequence: sequence() },
             "disarm" => Request::Disarm { sequence: sequence() },

@@ -98,12 +98,19 @@ pub(crate) enum Behaviour {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
     pub(crate) who: String,
-    /// acknowledge, reset-alarm, abort, arm, disarm, select, start, reset-sequence
+    /// acknowledge, reset-alarm, shelve, unshelve, out-of-service, in-service, abort, arm, disarm, select, start, reset-sequence
     pub(crate) what: String,
     pub(crate) sequence: Option<String>,
     pub(crate) alarm: Option<String>,
     pub(crate) occurrence: Option<u64>,
     pub(crate) run: Option<u64>,
+    /// For how long to shelve.
+    pub(crate) for_s: Option<f64>,
+    #[serde(default)]
+    pub(crate) one_shot: bool,
+    /// Why it is taken out of service.
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// What must follow, or must not.
@@ -113,6 +120,8 @@ pub(crate) struct Expectation {
     level: Option<String>,
     rule: Option<String>,
     alarm: Option<String>,
+    /// Always `"alarms"`.
+    figures: Option<String>,
     order: Option<String>,
     stage: Option<String>,
     sequence: Option<String>,
@@ -169,6 +178,7 @@ impl Expectation {
             ("level", &self.level),
             ("rule", &self.rule),
             ("alarm", &self.alarm),
+            ("figures", &self.figures),
             ("order", &self.order),
             ("stage", &self.stage),
             ("sequence", &self.sequence),

@@ -21,7 +21,7 @@ pub mod site;
 
 use std::sync::Arc;
 
-use crate::safety::alarm::{AlarmFigures, AlarmRecord, Alarms, Cause};
+use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState, Alarms, Cause};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::memory::Memory;
 use crate::safety::quality::Picture;
@@ -99,7 +99,7 @@ impl Safety {
         let mut memory = Memory { same_boot: true, ..Memory::default() };
         for (index, alarm) in self.site.alarms.iter().enumerate() {
             let record = self.alarms.record(AlarmId::at(index));
-            if 0 < record.occurrence {
+            if 0 < record.occurrence || record.state != AlarmState::Normal {
                 memory.alarms.insert(alarm.name.clone(), record.clone());
             }
         }
@@ -197,6 +197,8 @@ impl Safety {
             // Only what is known clears (A3): in doubt a rule never says less than before.
             if cause.is_some() || finding.known {
                 self.alarms.cause(&self.site, source, cause, now, out);
+            } else {
+                self.alarms.doubt(source);
             }
             let blind = self.judgement.vote(finding.rule).blind;
             let cause =

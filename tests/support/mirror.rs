@@ -568,6 +568,35 @@ impl ExpectText {
     }
 }
 
+/// With every table of a list that says `copies = 300` in the place of so many, `{n}` in its texts being 1 to 300.
+pub(crate) fn with_copies(value: toml::Value) -> toml::Value {
+    use toml::Value::{Array, Integer, String, Table};
+    fn numbered(value: &toml::Value, n: i64) -> toml::Value {
+        match value {
+            String(text) => String(text.replace("{n}", &n.to_string())),
+            Array(items) => Array(items.iter().map(|item| numbered(item, n)).collect()),
+            Table(table) => {
+                let members = table.iter().filter(|(key, _)| *key != "copies");
+                Table(members.map(|(key, member)| (key.clone(), numbered(member, n))).collect())
+            }
+            other => other.clone(),
+        }
+    }
+    match value {
+        Array(items) => Array(
+            items
+                .into_iter()
+                .flat_map(|item| match item.get("copies") {
+                    Some(Integer(copies)) => (1..=*copies).map(|n| numbered(&item, n)).collect(),
+                    _ => vec![with_copies(item)],
+                })
+                .collect(),
+        ),
+        Table(table) => Table(table.into_iter().map(|(key, member)| (key, with_copies(member))).collect()),
+        other => other,
+    }
+}
+
 /// `over`, with what `change` says instead: tables key by key, lists of tables by `id` or `name`.
 pub(crate) fn merged(over: toml::Value, change: toml::Value) -> toml::Value {
     use toml::Value::{Array, Table};

@@ -197,6 +197,17 @@ impl<'a> Play<'a> {
                 format!("goes to {} in {} s", ramp.to, ramp.over_s),
             ));
         }
+        for (prefix, ramp) in &moment.ramp_each {
+            let all = (0..self.plant.site.points.len()).map(PointId::at);
+            let points: Vec<PointId> =
+                all.filter(|point| self.plant.point_name(*point).starts_with(prefix)).collect();
+            for (index, point) in points.iter().enumerate() {
+                let begins = now + millis(moment.spread_s) * index as u64 / points.len() as u64;
+                self.ramps.push((*point, self.reads[point.index()], *ramp, begins));
+            }
+            let says = format!("{} go to {} in {} s", points.len(), ramp.to, ramp.over_s);
+            self.diary.push(Entry::new(now, "plant", prefix, says));
+        }
         for (names, silent) in [(&moment.silent, true), (&moment.answers, false)] {
             for name in names {
                 self.silent[self.plant.device(name).index()] = silent;

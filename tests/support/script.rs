@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::diary::Entry;
-use crate::mirror::{SiteText, merged};
+use crate::mirror::{SiteText, merged, with_copies};
 
 /// One scenario, read.
 #[derive(Debug)]
@@ -44,6 +44,11 @@ pub(crate) struct Moment {
     /// Points that move steadily.
     #[serde(default)]
     pub(crate) ramp: BTreeMap<String, Ramp>,
+    /// The same for every point whose name begins so, one after the other within `spread_s`.
+    #[serde(default)]
+    pub(crate) ramp_each: BTreeMap<String, Ramp>,
+    #[serde(default)]
+    pub(crate) spread_s: f64,
     /// Devices that stop answering.
     #[serde(default)]
     pub(crate) silent: Vec<String>,
@@ -218,6 +223,6 @@ impl Scenario {
     }
 
     pub(crate) fn site(&self) -> SiteText {
-        self.site.clone().try_into().unwrap_or_else(|why| panic!("{}: {why}", self.script.title))
+        with_copies(self.site.clone()).try_into().unwrap_or_else(|why| panic!("{}: {why}", self.script.title))
     }
 }

@@ -1,12 +1,12 @@
 //! Floods: more new alarms in one room than a person can read.
 //!
 //! A flood has one alarm, which stands for the further ones of its room. It begins when more than
-//! `flood_begins` came within `flood_within`. It ends when fewer than `flood_ends` came within that time and
-//! fewer than `flood_ends` are suppressed by it: what it lets go must not be a flood of its own.
+//! `flood_begins` came within `flood_within`. It ends when, for a minute, fewer than `flood_ends` came within
+//! that time and fewer than `flood_ends` are suppressed by it: what it lets go must not be a flood of its own.
 
 use std::collections::VecDeque;
 
-use super::settings::{AlarmSettings, BURST_WITHIN};
+use super::settings::{AlarmSettings, BURST_WITHIN, FLOOD_CALM};
 use crate::safety::site::{AlarmId, AlarmSource, RoomId, Site};
 use crate::units::{Millis, Uptime};
 
@@ -26,6 +26,8 @@ struct RoomFlood {
     /// The latest new alarms, oldest first: one more than a flood needs.
     recent: VecDeque<(Uptime, AlarmId)>,
     flooded: bool,
+    /// Since when so few come and stand that it may end.
+    calm: Option<Uptime>,
     /// How many its flood suppresses.
     children: usize,
 }
@@ -112,8 +114,10 @@ impl Floods {
         let (ends, within) = (self.ends, self.within);
         for room in self.rooms.iter_mut().filter(|room| room.flooded) {
             room.forget(now, within);
-            if room.recent.len() < ends && room.children < ends {
-                room.flooded = false;
+            if ends <= room.recent.len().max(room.children) {
+                room.calm = None;
+            } else if FLOOD_CALM <= now.since(*room.calm.get_or_insert(now)) {
+                (room.flooded, room.calm) = (false, None);
                 return room.group;
             }
         }

@@ -34,6 +34,8 @@ use self::flood::Floods;
 use self::metrics::Tally;
 use self::settings::STALE_AFTER;
 use crate::safety::fact::{Fact, Output};
+use crate::safety::rules::limit::Step;
+use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{AlarmId, AlarmSource, Priority, Site};
 use crate::units::{Millis, Now, Uptime};
 
@@ -63,6 +65,10 @@ struct Track {
     seen: Uptime,
     /// Its cause has stood for more than a day.
     stale: bool,
+    /// It stood before a restart, and its rule has not judged as badly since.
+    from_before: bool,
+    /// When it is believed that the cause is gone, if nothing speaks against it until then.
+    clears_at: Option<Uptime>,
 }
 
 /// One scan: the plant, the moment, and where to say it.
@@ -119,8 +125,16 @@ impl Alarms {
         }
     }
 
+    /// A rule does not know any more: what it said before may be held, not cleared (A3).
+    pub(crate) fn doubt(&mut self, source: AlarmSource) {
+        if let Some(alarm) = self.by_source.get(&source) {
+            self.tracks[alarm.index()].clears_at = None;
+        }
+    }
+
     fn came(&mut self, alarm: AlarmId, cause: Cause, turn: &mut Turn<'_>) {
         let (track, record) = (&mut self.tracks[alarm.index()], &mut self.records[alarm.index()]);
+        (track.from_before, track.clears_at) = (false, None);
         if !track.cause.stands {
             if track.cause.came(turn.now.uptime) {
                 (record.chattering, record.flips) = (true, 0);
@@ -137,6 +151,13 @@ impl Alarms {
 
     fn went(&mut self, alarm: AlarmId, turn: &mut Turn<'_>) {
         let track = &mut self.tracks[alarm.index()];
+        if track.from_before {
+            // A rule begins anew after a restart: its delays have to pass first (A3).
+            let delay = settle(turn.site, turn.site[alarm].source);
+            track.clears_at.get_or_insert(turn.now.uptime.plus(delay));
+            self.plan(alarm);
+            return;
+        }
         if track.cause.stands {
             track.cause.went(turn.now.uptime);
             if track.cause.chatters {
@@ -245,6 +266,11 @@ impl Alarms {
                 self.say(alarm, AlarmEvent::Noted, turn);
             }
         }
+        if self.tracks[alarm.index()].clears_at.is_some_and(|at| at <= now) {
+            let track = &mut self.tracks[alarm.index()];
+            (track.from_before, track.clears_at) = (false, None);
+            self.went(alarm, turn);
+        }
         let record = &self.records[alarm.index()];
         if record.shelved_until().is_some_and(|until| until <= now) {
             self.bring_back(alarm, None, turn);
@@ -265,7 +291,7 @@ impl Alarms {
         let (track, record) = (&self.tracks[alarm.index()], &self.records[alarm.index()]);
         let stale = (record.stands && !track.stale).then(|| record.raised.plus(STALE_AFTER));
         let re_alarm = record.state.after_re_alarm().map(|_| track.seen.plus(self.re_alarm));
-        let times = [stale, re_alarm, track.cause.quiet_at(), record.shelved_until()];
+        let times = [stale, re_alarm, track.cause.quiet_at(), track.clears_at, record.shelved_until()];
         self.agenda.plan(alarm, times.into_iter().flatten().min());
     }
 
@@ -302,6 +328,34 @@ impl AlarmRecord {
             AwayHow::Shelved { until, .. } => Some(until),
             AwayHow::Suppressed { .. } | AwayHow::OutOfService { .. } => None,
         }
+    }
+}
+
+/// How long a rule that begins anew takes to judge as before.
+fn settle(site: &Site, source: AlarmSource) -> Millis {
+    match source {
+        AlarmSource::Rule(rule) => {
+            site.rules.get(rule.index()).map_or(Millis::ZERO, |rule| delay(site, rule))
+        }
+        _ => Millis::ZERO,
+    }
+}
+
+/// The longest of its delays, and of those that it waits for.
+fn delay(site: &Site, rule: &Rule) -> Millis {
+    let of_steps = |steps: &[Option<Step>; 3]| {
+        steps.iter().flatten().map(|step| step.on_delay.max(step.off_delay)).max().unwrap_or_default()
+    };
+    match &rule.kind {
+        RuleKind::Limit(limit) => of_steps(&limit.steps),
+        RuleKind::Rate(rate) => of_steps(&rate.steps).plus(rate.window),
+        RuleKind::State(state) => state.on_delay.max(state.off_delay),
+        RuleKind::Together(vote) => {
+            let channels = vote.channels.iter().filter(|it| site[**it].name != rule.name);
+            let single = channels.map(|it| &site[*it]).filter(|it| !matches!(it.kind, RuleKind::Together(_)));
+            single.map(|it| delay(site, it)).max().unwrap_or_default().plus(vote.hold)
+        }
+        RuleKind::Silence(silence) => silence.after,
     }
 }
 

@@ -100,12 +100,15 @@ impl Alarms {
                 Some(AwayHow::Shelved { .. }) => AlarmEvent::Unshelved { by: None },
             };
             record.state = to;
+            record.occurrence += u64::from(record.stands);
             self.forgotten.push((alarm, event));
         }
         if !record.state.is_away() {
             record.stands = record.state.is_active();
         }
-        self.tracks[alarm.index()].cause.stands = record.stands;
+        let track = &mut self.tracks[alarm.index()];
+        track.cause.stands = record.stands;
+        track.from_before = record.stands && matches!(spec.source, AlarmSource::Rule(_));
         let state = record.state;
         self.tally.add(state);
         if spec.source.is_of_the_plant()

@@ -7,8 +7,11 @@ use crate::units::Millis;
 /// can take).
 pub const FLOOD_BEGINS: u32 = 10;
 
-/// With fewer new alarms than this within [`FLOOD_WITHIN`] a flood ends (ISA-18.2, EEMUA 191).
+/// A flood ends when fewer new alarms than this came within [`FLOOD_WITHIN`] (ISA-18.2, EEMUA 191) …
 pub const FLOOD_ENDS: u32 = 5;
+
+/// … and has been so for this long: what is just going, with many others, need not be told any more.
+pub const FLOOD_CALM: Millis = Millis::from_secs(60);
 
 /// The time in which new alarms are counted (ISA-18.2, EEMUA 191).
 pub const FLOOD_WITHIN: Millis = Millis::from_secs(600);

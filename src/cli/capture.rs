@@ -80,7 +80,7 @@ pub(crate) fn capture(args: &CaptureArgs) -> Exit {
 fn call(fault: CallFault) -> (Exit, String) {
     let exit = match fault {
         CallFault::Forbidden(_) => Exit::Permission,
-        CallFault::Refused(_) => Exit::Usage,
+        CallFault::Refused(_) | CallFault::Declined(_) => Exit::Usage,
         CallFault::Nobody(_) | CallFault::Io(_) | CallFault::Strange => Exit::Unavailable,
     };
     let hint = if matches!(fault, CallFault::Nobody(_)) {

@@ -98,58 +98,48 @@ pub(crate) fn alarms(args: &AlarmsArgs) -> Exit {
             list::show(&all, json);
             Ok(Exit::Ok)
         }
-        Some(What::Ack { all: true, .. }) => {
-            let unseen = client.alarms(None).await.map_err(failed)?;
-            let ids = unseen.iter().filter(|alarm| list::is_unseen(alarm)).filter_map(|it| it["id"].as_str());
-            let mut exit = Exit::Ok;
-            for id in ids {
-                let alarm = unseen.iter().find(|alarm| alarm["id"] == id);
-                if let Err((code, sentence)) = acknowledge(&mut client, id, alarm, None, json).await {
-                    say(&format!("emberwatch alarms: {id}: {sentence}"));
-                    exit = code;
-                }
-            }
-            Ok(exit)
-        }
+        Some(What::Ack { id: None, .. }) => acknowledge_all(&mut client, json).await,
         Some(What::Ack { id: Some(id), occurrence, .. }) => {
             let all = client.alarms(Some(id)).await.map_err(failed)?;
             let alarm = all.iter().find(|alarm| alarm["id"] == id.as_str());
-            acknowledge(&mut client, id, alarm, *occurrence, json).await
+            let alarm = alarm.ok_or_else(|| (Exit::Usage, format!("no alarm `{id}`")))?;
+            acknowledge(&mut client, alarm, *occurrence, json).await
         }
-        Some(What::Ack { id: None, .. }) => Err((Exit::Usage, "which alarm?".to_owned())),
-        Some(what) => {
-            let (id, verb) = what.verb();
+        Some(What::Reset { id }) => ask(&mut client, id, AlarmVerb::Reset {}, json).await,
+        Some(What::Shelve { id, lasting, once, occurrence }) => {
+            let for_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX);
+            let verb = AlarmVerb::Shelve { for_ms, one_shot: *once, occurrence: *occurrence };
             ask(&mut client, id, verb, json).await
         }
+        Some(What::Unshelve { id }) => ask(&mut client, id, AlarmVerb::Unshelve {}, json).await,
+        Some(What::OutOfService { id, reason }) => {
+            ask(&mut client, id, AlarmVerb::OutOfService { reason: reason.clone() }, json).await
+        }
+        Some(What::InService { id }) => ask(&mut client, id, AlarmVerb::InService {}, json).await,
     })
 }
 
-impl What {
-    /// The alarm and what is asked; for those that need no look at it before.
-    fn verb(&self) -> (&str, AlarmVerb) {
-        match self {
-            Self::List | Self::Ack { .. } => ("", AlarmVerb::Reset {}),
-            Self::Reset { id } => (id, AlarmVerb::Reset {}),
-            Self::Shelve { id, lasting, once, occurrence } => {
-                let for_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX);
-                (id, AlarmVerb::Shelve { for_ms, one_shot: *once, occurrence: *occurrence })
-            }
-            Self::Unshelve { id } => (id, AlarmVerb::Unshelve {}),
-            Self::OutOfService { id, reason } => (id, AlarmVerb::OutOfService { reason: reason.clone() }),
-            Self::InService { id } => (id, AlarmVerb::InService {}),
+/// All that nobody has seen, each by the occurrence that is shown; goes on where one is refused.
+async fn acknowledge_all(client: &mut Client, json: bool) -> Result<Exit, Failed> {
+    let alarms = client.alarms(None).await.map_err(failed)?;
+    let mut exit = Exit::Ok;
+    for alarm in alarms.iter().filter(|alarm| list::is_unseen(alarm)) {
+        if let Err((code, sentence)) = acknowledge(client, alarm, None, json).await {
+            say(&format!("emberwatch alarms: {}: {sentence}", alarm["id"]));
+            exit = code;
         }
     }
+    Ok(exit)
 }
 
 /// Acknowledges the occurrence that was seen, and shows what that is.
 async fn acknowledge(
     client: &mut Client,
-    id: &str,
-    alarm: Option<&Value>,
+    alarm: &Value,
     occurrence: Option<u64>,
     json: bool,
 ) -> Result<Exit, Failed> {
-    let alarm = alarm.ok_or_else(|| (Exit::Usage, format!("no alarm `{id}`")))?;
+    let id = alarm["id"].as_str().unwrap_or_default();
     say(&list::line(alarm));
     let seen = occurrence.or_else(|| alarm["occurrence"].as_u64()).unwrap_or_default();
     ask(client, id, AlarmVerb::Ack { occurrence: seen }, json).await

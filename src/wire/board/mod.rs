@@ -268,10 +268,22 @@ impl Board {
         SequenceExtras { readings: &self.readings, selected_by: selected.map(|(by, _)| &**by) }
     }
 
-    /// The figures of the alarm system.
+    /// The figures of the alarm system. The core tells them at most every ten seconds; what can be counted here
+    /// is counted anew.
     #[must_use]
-    pub fn figures(&self) -> &AlarmFigures {
-        &self.figures
+    pub fn figures(&self) -> AlarmFigures {
+        let count = |wanted: fn(&AlarmRecord) -> bool| {
+            u32::try_from(self.alarms.iter().filter(|it| wanted(it)).count()).unwrap_or(u32::MAX)
+        };
+        AlarmFigures {
+            standing: count(|it| it.state.is_annunciated()),
+            unacknowledged: count(|it| it.state.is_unseen()),
+            chattering: count(|it| it.chattering),
+            shelved: count(|it| it.state == AlarmState::Shelved),
+            suppressed: count(|it| it.state == AlarmState::Suppressed),
+            out_of_service: count(|it| it.state == AlarmState::OutOfService),
+            ..self.figures
+        }
     }
 
     /// Alarms that are annunciated: neither normal nor put away.

@@ -74,7 +74,7 @@ impl Board {
     }
 
     fn figures_view(&self) -> Value {
-        self.figures.named().into_iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect()
+        self.figures().named().into_iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect()
     }
 
     fn frame(&self) -> Map<String, Value> {

@@ -41,7 +41,9 @@ pub(crate) fn status(args: &StatusArgs) -> Exit {
         if args.daemon.json {
             print(&status.to_string());
         } else {
-            lines(&status).iter().for_each(|line| print(line));
+            for line in lines(&status) {
+                print(&line);
+            }
         }
         let silent = status["loop_silent_ms"].as_u64().is_none_or(|silent| SILENT_MS_MAX < silent);
         Ok(if silent { Exit::No } else { Exit::Ok })

@@ -44,7 +44,9 @@ fn rank(alarm: &Value) -> usize {
 /// All of them, as a table or as JSON, one a line.
 pub(super) fn show(alarms: &[Value], json: bool) {
     if json {
-        alarms.iter().for_each(|alarm| print(&alarm.to_string()));
+        for alarm in alarms {
+            print(&alarm.to_string());
+        }
         return;
     }
     let mut sorted: Vec<&Value> = alarms.iter().collect();
@@ -74,7 +76,9 @@ fn show_table(alarms: &[&Value], row: fn(&Value) -> Vec<String>) {
             rows.push(vec![format!("    do: {advice}")]);
         }
     }
-    table::lines(&rows).iter().for_each(|line| print(line));
+    for line in table::lines(&rows) {
+        print(&line);
+    }
 }
 
 fn standing_row(alarm: &Value) -> Vec<String> {

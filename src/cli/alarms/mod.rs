@@ -22,7 +22,7 @@ use crate::runtime::control::protocol::AlarmVerb;
   emberwatch alarms out-of-service gas --reason 'sensor is being changed'
 
 The journal records who asked, as the kernel tells: `local:<user>`. Whoever may use the daemon's socket may ask:
-root, its user, and the members of its group. Nothing here changes judging or cutting. What is about life safety
+root, its user, and the members of its group where the state directory is open to them. Nothing here changes judging or cutting. What is about life safety
 cannot be shelved or taken out of service.
 
 Ends with 0, with 1 if the daemon does not follow the request, 2 for an alarm it does not know, 69 without a

@@ -62,8 +62,7 @@ fn may_follow(was: AlarmState, now: AlarmState) -> bool {
         AckActive => &[UnackActive, Normal, LatchedAck, Shelved, Suppressed, OutOfService],
         UnackReturned => &[UnackActive, Normal, Shelved, Suppressed, OutOfService],
         LatchedUnack => &[UnackActive, LatchedAck],
-        LatchedAck => &[UnackActive, Normal],
-        Shelved | Suppressed | OutOfService => &[UnackActive, Normal],
+        LatchedAck | Shelved | Suppressed | OutOfService => &[UnackActive, Normal],
     };
     was == now || to.contains(&now)
 }

@@ -20,6 +20,7 @@ mod people;
 mod place;
 pub mod protocol;
 mod server;
+mod verb;
 mod who;
 
 pub use client::{CallFault, Client};

@@ -2,8 +2,11 @@
 //!
 //! Plain, short, with names and units as the site gives them. Programs read the fields beside them.
 
-use crate::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AwayHow};
-use crate::safety::fact::{DriveFault, Operator, Refusal, Request};
+mod alarms;
+
+pub use alarms::alarm_change;
+
+use crate::safety::fact::{DriveFault, Refusal, Request};
 use crate::safety::risk::{Evidence, LevelChange};
 use crate::safety::rules::RuleKind;
 use crate::safety::sequence::spec::Mode;
@@ -329,65 +332,6 @@ pub fn level_change(site: &Site, change: &LevelChange) -> String {
         );
     }
     text
-}
-
-/// A step in the life of an alarm.
-#[must_use]
-pub fn alarm_change(site: &Site, change: &AlarmChange) -> String {
-    let alarm = &site[change.alarm];
-    let ended = |what: &str, by: &Option<Operator>| match by {
-        Some(by) => format!("{} {what} by {by}", alarm.name),
-        None => format!("{} {what}", alarm.name),
-    };
-    match &change.event {
-        AlarmEvent::ReAlarmed => {
-            format!("{}: still stands, acknowledged long ago: {}", alarm.name, alarm.message)
-        }
-        AlarmEvent::Shelved { by } => format!("{} shelved by {by}{}", alarm.name, until(&change.now)),
-        AlarmEvent::Unshelved { by } => ended("unshelved", by),
-        AlarmEvent::Suppressed => format!("{}: one of a flood{}", alarm.name, group(site, &change.now)),
-        AlarmEvent::Unsuppressed => format!("{}: no longer one of a flood", alarm.name),
-        AlarmEvent::TakenOut { by } => {
-            format!("{} taken out of service by {by}{}", alarm.name, reason(&change.now))
-        }
-        AlarmEvent::PutBack { by } => ended("put back into service", by),
-        AlarmEvent::Noted => noted(&alarm.name, &change.now),
-        AlarmEvent::Raised | AlarmEvent::Escalated => format!("{}: {}", alarm.name, alarm.message),
-        AlarmEvent::Acknowledged { by } => format!("{} acknowledged by {by}", alarm.name),
-        AlarmEvent::Returned => format!("{}: the cause has gone", alarm.name),
-        AlarmEvent::Reset { by } => format!("{} reset by {by}", alarm.name),
-        AlarmEvent::Cleared => format!("{} is back to normal", alarm.name),
-        AlarmEvent::Restored => format!("{}: stood before the restart, and still does", alarm.name),
-    }
-}
-
-fn until(record: &AlarmRecord) -> String {
-    let one_shot =
-        matches!(record.away.as_deref().map(|away| &away.how), Some(AwayHow::Shelved { one_shot: true, .. }));
-    if one_shot { ", at most until its cause goes".to_owned() } else { String::new() }
-}
-
-fn group(site: &Site, record: &AlarmRecord) -> String {
-    match record.away.as_deref().map(|away| &away.how) {
-        Some(AwayHow::Suppressed { group }) => format!(": {} stands for it", site[*group].name),
-        _ => String::new(),
-    }
-}
-
-fn reason(record: &AlarmRecord) -> String {
-    match record.away.as_deref().map(|away| &away.how) {
-        Some(AwayHow::OutOfService { reason, .. }) => format!(": {reason}"),
-        _ => String::new(),
-    }
-}
-
-fn noted(name: &str, record: &AlarmRecord) -> String {
-    let cause = if record.stands { "its cause stands" } else { "its cause has gone" };
-    if record.state.is_away() {
-        format!("{name}: {}, {cause}", record.state.word())
-    } else {
-        format!("{name}: no longer chattering after {} times, {cause}", record.flips)
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::field::pdu::{Reply, Request};
 use crate::field::profile::Table;
 use crate::safety::reading::ReadFault;
 
+pub use super::verb::AlarmVerb;
+
 /// The longest line, either way: the words of the longest read, as decimal text, and more than enough.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -53,37 +55,6 @@ pub enum Command {
         #[serde(rename = "do")]
         verb: AlarmVerb,
     },
-}
-
-/// What can be asked about an alarm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum AlarmVerb {
-    /// "I have seen this occurrence."
-    Ack {
-        /// The occurrence that was seen.
-        occurrence: u64,
-    },
-    /// Let go of it, if it is latched and its cause has gone.
-    Reset {},
-    /// Do not tell of it for a while.
-    Shelve {
-        /// For how long.
-        for_ms: u64,
-        /// End it as soon as the cause goes.
-        one_shot: bool,
-        /// The occurrence that was seen, or any.
-        occurrence: Option<u64>,
-    },
-    /// Tell of it again.
-    Unshelve {},
-    /// Take it out of service.
-    OutOfService {
-        /// Why.
-        reason: String,
-    },
-    /// Put it back into service.
-    InService {},
 }
 
 /// What can be asked of a unit. There is no write among them.

@@ -34,8 +34,6 @@ use self::flood::Floods;
 use self::metrics::Tally;
 use self::settings::STALE_AFTER;
 use crate::safety::fact::{Fact, Output};
-use crate::safety::rules::limit::Step;
-use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{AlarmId, AlarmSource, Priority, Site};
 use crate::units::{Millis, Now, Uptime};
 
@@ -153,7 +151,7 @@ impl Alarms {
         let track = &mut self.tracks[alarm.index()];
         if track.from_before {
             // A rule begins anew after a restart: its delays have to pass first (A3).
-            let delay = settle(turn.site, turn.site[alarm].source);
+            let delay = restore::settle(turn.site, turn.site[alarm].source);
             track.clears_at.get_or_insert(turn.now.uptime.plus(delay));
             self.plan(alarm);
             return;
@@ -328,34 +326,6 @@ impl AlarmRecord {
             AwayHow::Shelved { until, .. } => Some(until),
             AwayHow::Suppressed { .. } | AwayHow::OutOfService { .. } => None,
         }
-    }
-}
-
-/// How long a rule that begins anew takes to judge as before.
-fn settle(site: &Site, source: AlarmSource) -> Millis {
-    match source {
-        AlarmSource::Rule(rule) => {
-            site.rules.get(rule.index()).map_or(Millis::ZERO, |rule| delay(site, rule))
-        }
-        _ => Millis::ZERO,
-    }
-}
-
-/// The longest of its delays, and of those that it waits for.
-fn delay(site: &Site, rule: &Rule) -> Millis {
-    let of_steps = |steps: &[Option<Step>; 3]| {
-        steps.iter().flatten().map(|step| step.on_delay.max(step.off_delay)).max().unwrap_or_default()
-    };
-    match &rule.kind {
-        RuleKind::Limit(limit) => of_steps(&limit.steps),
-        RuleKind::Rate(rate) => of_steps(&rate.steps).plus(rate.window),
-        RuleKind::State(state) => state.on_delay.max(state.off_delay),
-        RuleKind::Together(vote) => {
-            let channels = vote.channels.iter().filter(|it| site[**it].name != rule.name);
-            let single = channels.map(|it| &site[*it]).filter(|it| !matches!(it.kind, RuleKind::Together(_)));
-            single.map(|it| delay(site, it)).max().unwrap_or_default().plus(vote.hold)
-        }
-        RuleKind::Silence(silence) => silence.after,
     }
 }
 

@@ -11,8 +11,10 @@ use super::metrics::Tally;
 use super::{AlarmEvent, AlarmRecord, AlarmState, Alarms, AwayHow, Track, Turn};
 use crate::safety::fact::Output;
 use crate::safety::memory::Memory;
+use crate::safety::rules::limit::Step;
+use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{AlarmId, AlarmSource, Site};
-use crate::units::{Now, Uptime};
+use crate::units::{Millis, Now, Uptime};
 
 impl Alarms {
     pub(crate) fn new(site: &Site, memory: &Memory) -> Self {
@@ -117,5 +119,33 @@ impl Alarms {
         {
             *count += 1;
         }
+    }
+}
+
+/// How long a rule that begins anew takes to judge as before.
+pub(super) fn settle(site: &Site, source: AlarmSource) -> Millis {
+    match source {
+        AlarmSource::Rule(rule) => {
+            site.rules.get(rule.index()).map_or(Millis::ZERO, |rule| delay(site, rule))
+        }
+        _ => Millis::ZERO,
+    }
+}
+
+/// The longest of its delays, and of those that it waits for.
+fn delay(site: &Site, rule: &Rule) -> Millis {
+    let of_steps = |steps: &[Option<Step>; 3]| {
+        steps.iter().flatten().map(|step| step.on_delay.max(step.off_delay)).max().unwrap_or_default()
+    };
+    match &rule.kind {
+        RuleKind::Limit(limit) => of_steps(&limit.steps),
+        RuleKind::Rate(rate) => of_steps(&rate.steps).plus(rate.window),
+        RuleKind::State(state) => state.on_delay.max(state.off_delay),
+        RuleKind::Together(vote) => {
+            let channels = vote.channels.iter().filter(|it| site[**it].name != rule.name);
+            let single = channels.map(|it| &site[*it]).filter(|it| !matches!(it.kind, RuleKind::Together(_)));
+            single.map(|it| delay(site, it)).max().unwrap_or_default().plus(vote.hold)
+        }
+        RuleKind::Silence(silence) => silence.after,
     }
 }

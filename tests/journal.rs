@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use emberwatch::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState};
+use emberwatch::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord, AlarmState, Away, AwayHow};
 use emberwatch::safety::fact::{DriveFault, Fact, Input, Order, OrderId};
 use emberwatch::safety::memory::{Memory, SequenceMemory};
 use emberwatch::safety::reading::Distrust;
@@ -454,8 +454,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 }
 
 fn alarm_record() -> impl Strategy<Value = AlarmRecord> {
-    use AlarmState::*;
-    let state = prop::sample::select(vec![UnackActive, AckActive, UnackReturned, LatchedUnack, LatchedAck]);
+    let state = prop::sample::select(AlarmState::ALL[1..].to_vec());
     let priority = prop::option::of(prop::sample::select(vec![
         Priority::Low,
         Priority::Medium,
@@ -463,11 +462,18 @@ fn alarm_record() -> impl Strategy<Value = AlarmRecord> {
         Priority::Critical,
     ]));
     let level = prop::sample::select(Level::ALL.to_vec());
-    let rest = any::<(u64, u32, i64, u64, bool)>();
+    let rest = (any::<(u64, u32, i64, u64, bool)>(), any::<(bool, bool, u32)>(), prop::option::of(away()));
     (state, priority, level, rest, evidence(), prop::option::of(".{0,12}")).prop_map(
-        |(state, priority, level, (occurrence, revision, since, raised, first_out), evidence, by)| {
+        |(state, priority, level, (times, chatter, away), evidence, by)| {
+            let (occurrence, revision, since, raised, first_out) = times;
+            let (stands, chattering, flips) = chatter;
             AlarmRecord {
                 state,
+                stands,
+                away: away.map(Box::new),
+                chattering,
+                flips,
+                origin: chattering.then_some(AlarmId(1)),
                 priority,
                 occurrence,
                 revision,
@@ -480,6 +486,21 @@ fn alarm_record() -> impl Strategy<Value = AlarmRecord> {
             }
         },
     )
+}
+
+fn away() -> impl Strategy<Value = Away> {
+    let how = prop_oneof![
+        (".{0,12}", any::<u64>(), any::<bool>()).prop_map(|(by, until, one_shot)| AwayHow::Shelved {
+            by: by.into(),
+            until: Uptime(until),
+            one_shot,
+            holds: Priority::Medium,
+        }),
+        Just(AwayHow::Suppressed { group: AlarmId(1) }),
+        (".{0,12}", ".{0,30}")
+            .prop_map(|(by, reason)| AwayHow::OutOfService { by: by.into(), reason: reason.into() }),
+    ];
+    (how, any::<bool>()).prop_map(|(how, told)| Away { how, told })
 }
 
 fn drive_fault() -> impl Strategy<Value = DriveFault> {

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::check::load_or_complain;
+use crate::cli::daemon::failed;
 use crate::cli::way::SocketArgs;
 use crate::cli::{Exit, config_paths, edge_runtime, ended, say};
 use crate::field::pcap::{Capture, Medium, THEIR_ADDRESS};
+use crate::runtime::control::Client;
 use crate::runtime::control::protocol::LinkEntry;
-use crate::runtime::control::{CallFault, Client};
 
 /// The daemon follows frames no longer.
 const LASTING_MAX: Duration = Duration::from_secs(3600);
@@ -59,8 +60,8 @@ pub(crate) fn capture(args: &CaptureArgs) -> Exit {
         }
     };
     let outcome = runtime.block_on(async {
-        let mut client = Client::connect(&socket).await.map_err(call)?;
-        let links = client.links().await.map_err(call)?;
+        let mut client = Client::connect(&socket).await.map_err(failed)?;
+        let links = client.links().await.map_err(failed)?;
         let Some(link) = links.iter().find(|link| link.id == args.link) else {
             let names: Vec<&str> = links.iter().map(|link| link.id.as_str()).collect();
             return Err((Exit::Usage, format!("no link `{}`; there are: {}", args.link, names.join(", "))));
@@ -76,21 +77,6 @@ pub(crate) fn capture(args: &CaptureArgs) -> Exit {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn call(fault: CallFault) -> (Exit, String) {
-    let exit = match fault {
-        CallFault::Forbidden(_) => Exit::Permission,
-        CallFault::Refused(_) => Exit::Usage,
-        CallFault::Nobody(_) | CallFault::Io(_) | CallFault::Strange => Exit::Unavailable,
-    };
-    let hint = if matches!(fault, CallFault::Nobody(_)) {
-        ": start it, or name its configuration with --config or its socket with --socket"
-    } else {
-        ""
-    };
-    (exit, format!("{fault}{hint}"))
-}
-
 async fn save(mut client: Client, link: &LinkEntry, args: &CaptureArgs) -> Result<(), (Exit, String)> {
     let cannot =
         |error: std::io::Error| (Exit::CannotCreate, format!("cannot write {}: {error}", args.out.display()));
@@ -99,14 +85,14 @@ async fn save(mut client: Client, link: &LinkEntry, args: &CaptureArgs) -> Resul
     let mut capture = Capture::begin(BufWriter::new(file), medium).map_err(cannot)?;
     let mut count = 0_u64;
     let follow = !args.lasting.is_zero();
-    client.begin_frames(0, follow).await.map_err(call)?;
+    client.begin_frames(0, follow).await.map_err(failed)?;
     let end = ended(Some(args.lasting.min(LASTING_MAX)));
     tokio::pin!(end);
     loop {
         let frame = tokio::select! {
             biased;
             () = &mut end, if follow => break,
-            frame = client.frame() => frame.map_err(call),
+            frame = client.frame() => frame.map_err(failed),
         };
         match frame {
             Ok(Ok(frame)) => {

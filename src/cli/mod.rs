@@ -1,7 +1,9 @@
 //! One file per command. Data goes to stdout, talk to stderr; every way to end has its exit code.
 
+mod alarms;
 mod capture;
 mod check;
+mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod logging;
@@ -10,6 +12,7 @@ mod profile;
 mod run;
 mod scan;
 mod simulate;
+mod status;
 mod table;
 mod target;
 #[cfg(feature = "demo")]
@@ -48,6 +51,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// The daemon.
     Run(run::RunArgs),
+    /// Rooms, sequences and alarms of the running daemon, on one screen.
+    Status(status::StatusArgs),
+    /// Alarms of the running daemon: list, acknowledge, shelve, take out of service.
+    Alarms(alarms::AlarmsArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
     Check(check::CheckArgs),
     /// Find the units of a link and the profiles that fit them; reads only.
@@ -125,6 +132,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::demo(&args),
         Command::Run(args) => run::run(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Alarms(args) => alarms::alarms(&args),
         Command::Check(args) => check::check(&args),
         Command::Scan(args) => scan::scan(&args),
         Command::Probe(args) => probe::probe(&args),

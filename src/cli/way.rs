@@ -21,7 +21,7 @@ const STATE_DIR_DEFAULT: &str = "/var/lib/emberwatch";
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct SocketArgs {
     /// The running daemon's socket; by default the one in its state directory.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
 }
 

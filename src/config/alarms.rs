@@ -6,13 +6,52 @@ use std::collections::BTreeSet;
 
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
+use crate::config::node::At;
 use crate::config::rules::Texts;
+use crate::config::table::Table;
+use crate::config::value;
+use crate::safety::alarm::settings::AlarmSettings;
 use crate::safety::rules::deviation::Against;
 use crate::safety::rules::limit::Side;
 use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{
     Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault,
 };
+
+/// How long an alarm may be shelved at the most, and when what was seen is told anew.
+const SHELF_MS: std::ops::RangeInclusive<u64> = 60_000..=7 * 24 * 3_600_000;
+const RE_ALARM_MS: std::ops::RangeInclusive<u64> = 60_000..=7 * 24 * 3_600_000;
+
+/// How alarms may be counted: one is no flood, and more than this nobody reads.
+const FLOOD: std::ops::RangeInclusive<i64> = 2..=1_000;
+const FLOOD_MS: std::ops::RangeInclusive<u64> = 10_000..=3_600_000;
+
+/// Reads `[alarms]`. What it lacks has a default: none of it decides about judging or cutting.
+pub(super) fn settings(desk: &mut Desk, root: &mut Table) -> AlarmSettings {
+    let mut settings = AlarmSettings::default();
+    let Some(mut table) = root.table(desk, "alarms") else { return settings };
+    let count = |number: At<i64>| u32::try_from(number.value).unwrap_or(u32::MAX);
+    let re_alarm = table.may(desk, "re_alarm", value::duration(RE_ALARM_MS));
+    let shelve_max = table.may(desk, "shelve_max", value::duration(SHELF_MS));
+    let within = table.may(desk, "flood_within", value::duration(FLOOD_MS));
+    let begins = table.may(desk, "flood_begins", value::whole(FLOOD));
+    let ends = table.may(desk, "flood_ends", value::whole(1..=*FLOOD.end()));
+    table.finish(desk);
+    let ends_at = ends.as_ref().map(|ends| ends.at);
+    settings.re_alarm = re_alarm.map_or(settings.re_alarm, |it| it.value);
+    settings.shelve_max = shelve_max.map_or(settings.shelve_max, |it| it.value);
+    settings.flood_within = within.map_or(settings.flood_within, |it| it.value);
+    settings.flood_begins = begins.map_or(settings.flood_begins, count);
+    settings.flood_ends = ends.map_or(settings.flood_ends.min(settings.flood_begins), count);
+    if let Some(at) = ends_at
+        && settings.flood_begins < settings.flood_ends
+    {
+        desk.say(Code::OutOfRange, at, "`flood_ends` is more than `flood_begins`")
+            .label(format!("at most {}", settings.flood_begins))
+            .help("a flood must end with fewer alarms than it begins with");
+    }
+    settings
+}
 
 /// Fills `site.alarms`.
 pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &[Place]) {
@@ -31,6 +70,7 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
     for index in 0..site.sequences.len() {
         alarms.extend(of_sequence(site, SequenceId::at(index)));
     }
+    alarms.extend((0..site.rooms.len()).map(|index| flood(site, RoomId::at(index))));
     alarms.extend(SystemFault::TABLE.map(|(fault, name)| of_system(fault, name)));
     // Only the names of rules are free: the others end in words of their own.
     let taken: BTreeSet<&str> =
@@ -217,6 +257,25 @@ fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 3] {
             "Cut by hand, upstream. Treat the zone as live until someone has measured that it is not.",
         ),
     ]
+}
+
+fn flood(site: &Site, id: RoomId) -> Alarm {
+    let room = &site[id];
+    Alarm {
+        name: format!("{}-flood", room.name),
+        room: id,
+        source: AlarmSource::Flood(id),
+        latched: false,
+        message: format!("{}: more alarms at once than can be read", room.title),
+        consequence:
+            "Most of them probably have one cause. The further ones are listed, but not announced one by \
+                      one; critical ones always are."
+                .to_owned(),
+        action:
+            "Look at the first alarm of the flood: what it says, and what many have in common, such as the \
+                 air-conditioning or a power supply."
+                .to_owned(),
+    }
 }
 
 fn of_system(fault: SystemFault, name: &str) -> Alarm {

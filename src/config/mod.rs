@@ -142,6 +142,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let effective = presets::print(&root.peek_tables("rule"), &origins);
     let rules = rules::read(desk, &mut root, &plant);
     let sequences = sequences::read(desk, &mut root, &mut plant, &rules);
+    let alarm_settings = alarms::settings(desk, &mut root);
     let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
     let at = root.at;
     root.finish(desk);
@@ -156,6 +157,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     if site.rooms.is_empty() || site.zones.is_empty() {
         return None;
     }
+    site.alarm_settings = alarm_settings;
     alarms::build(desk, &mut site, &rules.texts, &rules.places);
     let budget = Budget::of(&site, &links);
     paper::judge(desk, &site, &budget, &link_places, &limits);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exchange::Publication;
 use crate::notify::Texts;
 use crate::notify::queue::{Message, Urgency};
-use crate::safety::alarm::{AlarmChange, AlarmEvent};
+use crate::safety::alarm::AlarmChange;
 use crate::safety::fact::Fact;
 use crate::safety::risk::Evidence;
 use crate::safety::sequence::spec::Mode;
@@ -156,6 +156,7 @@ impl Maker {
                 Fact::Sequence(change) => self.sequence(change, publication),
                 Fact::Notice(notice) => self.notice(notice, publication),
                 Fact::Reading { .. }
+                | Fact::AlarmFigures(_)
                 | Fact::Finding(_)
                 | Fact::Outlook(_)
                 | Fact::Level(_)
@@ -194,20 +195,14 @@ impl Maker {
     fn alarm(&self, change: &AlarmChange, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
         let alarm = self.site.alarms.get(change.alarm.index())?;
         let urgent = change.now.priority.unwrap_or(Priority::Low);
-        if urgent < self.priority_min {
+        // The alarm of a flood stands for those it suppresses.
+        if urgent < self.priority_min || change.event.is_quiet() {
             return None;
         }
         let kind = format!("alarm.{}", change.event.word());
         let words = self.texts.alarm(&self.site, change, publication.now);
         let (value, limit) = quantities(&self.site, &change.now.evidence);
-        let by = match &change.event {
-            AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(&**by),
-            AlarmEvent::Raised
-            | AlarmEvent::Escalated
-            | AlarmEvent::Returned
-            | AlarmEvent::Cleared
-            | AlarmEvent::Restored => None,
-        };
+        let by = change.event.by().map(|by| &**by);
         let about = About::Alarm(AlarmData {
             id: &alarm.name,
             change: change.number,

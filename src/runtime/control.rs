@@ -1,22 +1,29 @@
 //! The local socket: how commands of this machine ask the running daemon.
 //!
 //! ```text
-//! scan, probe, capture ──► <state_dir>/control.sock ──► the link's own task, between two polls
+//! scan, probe, capture ──► <state_dir>/control.sock ─┬─► the link's own task, between two polls
+//! status, alarms ──────►                             └─► the safety loop, as a request of this user
 //! ```
 //!
 //! Many panels accept one client only, and a serial line has room for one master: whoever wants to look at a
-//! link that a daemon owns asks the daemon. One request a line, as JSON; one or more lines in reply. Nothing can
-//! be written, changed or silenced here. It runs among the edges: what happens on it never waits for, and never
+//! link that a daemon owns asks the daemon. One request a line, as JSON; one or more lines in reply. No
+//! device can be written here and no power cut. What can be asked is about alarms (acknowledge, shelve, take out of
+//! service), and nothing about alarms changes judging or cutting. It runs among the edges: what happens on it never waits for, and never
 //! holds up, the safety loop. Where it cannot be had, only this is missing, and the log says so.
 //!
-//! Who may connect is a matter of file rights: the socket has mode 0660 and lies in the state directory. Each
-//! client is logged with its user and process.
+//! Who may connect, and so ask, is a matter of file rights: the socket has mode 0660 and lies in the state
+//! directory. Each client is logged with its user and process, as the kernel tells them; the journal records who
+//! asked what as `local:<user>`.
 
 mod client;
+mod people;
 mod place;
 pub mod protocol;
 mod server;
+mod verb;
+mod who;
 
 pub use client::{CallFault, Client};
+pub(super) use people::People;
 pub use place::{SOCKET_NAME, socket_in};
 pub(super) use server::{Listening, Served};

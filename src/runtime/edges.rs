@@ -11,7 +11,7 @@ use crate::field::Field;
 use crate::notify::options::WebhookOptions;
 use crate::notify::{self, Texts};
 use crate::runtime::Ears;
-use crate::runtime::control::{Listening, Served, socket_in};
+use crate::runtime::control::{Listening, People, Served, socket_in};
 use crate::runtime::supervise::supervise;
 use crate::safety::alarm::AlarmChange;
 use crate::safety::fact::Input;
@@ -142,11 +142,17 @@ pub(super) fn spawn_web(
 /// Starts the local socket. Where it cannot be had, everything else goes on without it.
 pub(super) async fn spawn_control(ears: &Ears, field: Arc<Field>, loaded: &Loaded, edges: &mut JoinSet<()>) {
     let path = socket_in(&loaded.state_dir);
-    let served = Served::new(field, &loaded.links);
+    let people = Arc::new(People::new(ears.clone()));
+    let served = Served::new(field, &loaded.links, Arc::clone(&people));
     let (stop, mut first) = (ears.stop.clone(), Listening::start(path.clone()).await);
     if first.is_none() {
         return;
     }
+    let facts = ears.facts.clone();
+    edges.spawn(supervise("control view", ears.clone(), move || {
+        let (people, hearing) = (Arc::clone(&people), facts.subscribe());
+        async move { tokio::spawn(people.hear(hearing)).await.is_ok() }
+    }));
     edges.spawn(supervise("control", ears.clone(), move || {
         let (ready, path) = (first.take(), path.clone());
         let (served, stop) = (served.clone(), stop.clone());

@@ -29,6 +29,7 @@ pub(super) async fn log(site: Arc<Site>, mut hearing: Hearing, stop: Cancellatio
 fn log_fact(site: &Site, fact: &Fact) {
     match fact {
         Fact::Reading { .. } | Fact::Outlook(_) => {}
+        Fact::AlarmFigures(figures) => tracing::debug!(?figures, "alarm figures"),
         Fact::Finding(finding) => {
             let (rule, zone) = (&site[finding.rule].name, &site[finding.zone].name);
             let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);
@@ -52,7 +53,7 @@ fn log_fact(site: &Site, fact: &Fact) {
         Fact::Alarm(change) => {
             let (alarm, event) = (&site[change.alarm].name, change.event.word());
             let state = change.now.state.word();
-            if Some(Priority::High) <= change.now.priority {
+            if Some(Priority::High) <= change.now.priority && !change.event.is_quiet() {
                 tracing::warn!(alarm, event, state, occurrence = change.now.occurrence, "alarm");
             } else {
                 tracing::info!(alarm, event, state, occurrence = change.now.occurrence, "alarm");

@@ -1,13 +1,15 @@
 //! What goes into the core and what comes out: closed enums, so that everything that can move it, and
 //! everything it can say, is listed on this page.
 
-use crate::safety::alarm::AlarmChange;
+use std::sync::Arc;
+
+use crate::safety::alarm::{AlarmChange, AlarmFigures};
 use crate::safety::reading::{ReadFault, Reading};
 use crate::safety::risk::outlook::OutlookChange;
 use crate::safety::risk::{Finding, LevelChange};
 use crate::safety::sequence::{Notice, RunId, SequenceChange};
 use crate::safety::site::{ActionId, AlarmId, PointId, RuleId, SequenceId, SystemFault};
-use crate::units::{Uptime, Value};
+use crate::units::{Millis, Uptime, Value};
 
 /// One thing that happened outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +51,7 @@ pub enum Input {
 }
 
 /// A person, by the name the configuration gives.
-pub type Operator = std::sync::Arc<str>;
+pub type Operator = Arc<str>;
 
 /// What a person may ask of the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,34 @@ pub enum Request {
     },
     /// Let go of an alarm that is latched though its cause has gone.
     ResetAlarm {
+        /// The alarm.
+        alarm: AlarmId,
+    },
+    /// Do not tell of this alarm for a while. Refused for what is about life safety (A2).
+    Shelve {
+        /// The alarm.
+        alarm: AlarmId,
+        /// The occurrence that was seen; another one is refused. `None` takes the alarm as it is.
+        occurrence: Option<u64>,
+        /// For how long; more than the site allows is refused.
+        lasting: Millis,
+        /// End it as soon as the cause goes.
+        one_shot: bool,
+    },
+    /// Tell of this alarm again.
+    Unshelve {
+        /// The alarm.
+        alarm: AlarmId,
+    },
+    /// Take this alarm out of service, for maintenance. Refused for what is about life safety (A2).
+    OutOfService {
+        /// The alarm.
+        alarm: AlarmId,
+        /// Why; not empty.
+        reason: Arc<str>,
+    },
+    /// Put this alarm back into service.
+    InService {
         /// The alarm.
         alarm: AlarmId,
     },
@@ -100,6 +130,27 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The alarm it is about; `None` if it is about a sequence.
+    #[must_use]
+    pub const fn alarm(&self) -> Option<AlarmId> {
+        match *self {
+            Self::Acknowledge { alarm, .. }
+            | Self::ResetAlarm { alarm }
+            | Self::Shelve { alarm, .. }
+            | Self::Unshelve { alarm }
+            | Self::OutOfService { alarm, .. }
+            | Self::InService { alarm } => Some(alarm),
+            Self::Abort { .. }
+            | Self::Arm { .. }
+            | Self::Disarm { .. }
+            | Self::Select { .. }
+            | Self::Start { .. }
+            | Self::ResetSequence { .. } => None,
+        }
+    }
+}
+
 /// Why a request was not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -113,6 +164,12 @@ pub enum Refusal {
     NotNow,
     /// The cause is still there, or not known to be gone.
     CauseStands,
+    /// The alarm is about life safety, or stands for others: it cannot be shelved or taken out of service (A2).
+    LifeSafety,
+    /// For no time at all, or for longer than the site allows.
+    TooLong,
+    /// An alarm is taken out of service for a reason, and none was given.
+    NoReason,
 }
 
 /// One thing the core says. Facts may be lost; orders may not.
@@ -143,6 +200,8 @@ pub enum Fact {
     Outlook(OutlookChange),
     /// An alarm changed.
     Alarm(AlarmChange),
+    /// The figures of the alarm system changed. Told at most every ten seconds.
+    AlarmFigures(AlarmFigures),
     /// A sequence changed.
     Sequence(Box<SequenceChange>),
     /// A vote came and went alone: nothing agreed with it. Counted against its channel.
@@ -157,7 +216,7 @@ pub enum Fact {
     /// The loop was held up: all data is stale until read again (R14).
     Gap {
         /// How long nothing was judged.
-        lasted: crate::units::Millis,
+        lasted: Millis,
     },
     /// A person's request was followed.
     Followed {

@@ -22,7 +22,7 @@ pub mod site;
 
 use std::sync::Arc;
 
-use crate::safety::alarm::{AlarmRecord, Alarms, Cause};
+use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState, Alarms, Cause};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::faults::{Faults, Found};
 use crate::safety::memory::Memory;
@@ -103,7 +103,7 @@ impl Safety {
         let mut memory = Memory { same_boot: true, ..Memory::default() };
         for (index, alarm) in self.site.alarms.iter().enumerate() {
             let record = self.alarms.record(AlarmId::at(index));
-            if 0 < record.occurrence {
+            if 0 < record.occurrence || record.state != AlarmState::Normal {
                 memory.alarms.insert(alarm.name.clone(), record.clone());
             }
         }
@@ -136,6 +136,11 @@ impl Safety {
         self.alarms.record(alarm)
     }
 
+    /// The figures of the alarm system, now.
+    pub fn alarm_figures(&mut self, now: Uptime) -> AlarmFigures {
+        self.alarms.figures(now)
+    }
+
     /// How a sequence stands.
     #[must_use]
     pub fn sequence(&self, sequence: SequenceId) -> &SequenceState {
@@ -151,7 +156,7 @@ impl Safety {
     /// R14: after a pause all data is stale first, and what waits for data waits that much longer.
     fn notice_gap(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(last) = self.last_scan else {
-            self.alarms.announce(out);
+            self.alarms.announce(&self.site, now, out);
             return false;
         };
         let lasted = now.uptime.since(last);
@@ -198,6 +203,8 @@ impl Safety {
             // Only what is known clears (A3): in doubt a rule never says less than before.
             if cause.is_some() || finding.known {
                 self.alarms.cause(&self.site, source, cause, now, out);
+            } else {
+                self.alarms.doubt(source);
             }
             self.raise_for_vote(&finding, now, out);
         }
@@ -206,6 +213,7 @@ impl Safety {
         for index in 0..self.site.sequences.len() {
             self.raise_for_sequence(SequenceId::at(index), now, out);
         }
+        self.alarms.advance(&self.site, now, out);
     }
 
     /// A vote that lost channels is weaker than the site wanted: that is an alarm of its own, with a repair clock.
@@ -311,15 +319,22 @@ fn grant(
     alarms: &mut Alarms,
     out: &mut Vec<Output>,
 ) -> Result<(), Refusal> {
+    if let Some(answer) = alarms.ask(by, request, scene.site, scene.now, out) {
+        return answer;
+    }
     let (sequence, wish) = match *request {
-        Request::Acknowledge { alarm, occurrence } => return alarms.acknowledge(alarm, occurrence, by, out),
-        Request::ResetAlarm { alarm } => return alarms.reset(alarm, by, out),
         Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
         Request::Arm { sequence } => (sequence, Wish::Arm),
         Request::Disarm { sequence } => (sequence, Wish::Disarm),
         Request::Select { sequence } => (sequence, Wish::Select),
         Request::Start { sequence } => (sequence, Wish::Start),
         Request::ResetSequence { sequence } => (sequence, Wish::Reset),
+        Request::Acknowledge { .. }
+        | Request::ResetAlarm { .. }
+        | Request::Shelve { .. }
+        | Request::Unshelve { .. }
+        | Request::OutOfService { .. }
+        | Request::InService { .. } => return Err(Refusal::NothingToDo),
     };
     sequences.ask(scene, sequence, wish, by, out)
 }

@@ -3,8 +3,10 @@
 //! A `Site` is validated once, at the border (`Site::check`), and trusted inside. Everything is found by
 //! index; names are for people and for what outlives a configuration (journal, topics).
 //! There are no defaults here: a limit, a delay or a policy that is missing is a fault of the
-//! configuration, never a number chosen in silence.
+//! configuration, never a number chosen in silence. The settings of alarms are the exception: they decide
+//! nothing about judging or cutting.
 
+use crate::safety::alarm::settings::AlarmSettings;
 use crate::safety::rules::Rule;
 use crate::safety::sequence::spec::Sequence;
 use crate::units::{Millis, Unit};
@@ -87,6 +89,8 @@ pub struct Site {
     pub sequences: Vec<Sequence>,
     /// Alarms: of rules, devices, sequences and of emberwatch itself.
     pub alarms: Vec<Alarm>,
+    /// How alarms are shelved, told anew and counted.
+    pub alarm_settings: AlarmSettings,
 }
 
 /// A battery room.
@@ -288,6 +292,8 @@ pub enum AlarmSource {
     VoteBlind(RuleId),
     /// Something of emberwatch itself does not work.
     System(SystemFault),
+    /// More new alarms of a room than a person can read: this one stands for them.
+    Flood(RoomId),
 }
 
 /// What of emberwatch itself can fail. None of these stops polling, judging or cutting.

@@ -60,6 +60,7 @@ impl Fold {
                 self.numbers.run = self.numbers.run.max(notice.run.map_or(0, |run| run.0));
             }
             Fact::Reading { .. }
+            | Fact::AlarmFigures(_)
             | Fact::Finding(_)
             | Fact::Outlook(_)
             | Fact::Level(_)

@@ -28,6 +28,11 @@ pub(super) fn of_alarm(site: &Site, id: AlarmId) -> String {
     site.alarms.get(id.index()).map_or_else(|| "?".to_owned(), |alarm| alarm.name.clone())
 }
 
+/// The alarm of this name.
+pub(super) fn to_alarm(site: &Site, name: &str) -> Option<AlarmId> {
+    site.alarms.iter().position(|alarm| alarm.name == name).map(AlarmId::at)
+}
+
 /// The rule's name.
 pub(super) fn of_rule(site: &Site, id: RuleId) -> String {
     site.rules.get(id.index()).map_or_else(|| "?".to_owned(), |rule| rule.name.clone())

@@ -1,11 +1,10 @@
 //! What a record says: one enum over everything the journal keeps, with names instead of ids.
 //!
-//! Everything but readings is kept, and of findings only those at `danger`. The shapes are this file's own:
+//! Everything but readings and figures is kept, and of findings only those at `danger`. The shapes are this file's own:
 //! they must be readable for years, whatever the core's types become.
 
 use serde::{Deserialize, Serialize};
 
-use crate::safety::alarm::AlarmEvent;
 use crate::safety::fact::{Fact, Order, Refusal, Request};
 use crate::safety::memory::SequenceMemory;
 use crate::safety::risk::{Finding, Level, LevelChange};
@@ -127,6 +126,10 @@ pub enum NoticeWire {
 pub enum RequestWire {
     Acknowledge { alarm: String, occurrence: u64 },
     ResetAlarm { alarm: String },
+    Shelve { alarm: String, occurrence: Option<u64>, lasting: u64, one_shot: bool },
+    Unshelve { alarm: String },
+    OutOfService { alarm: String, reason: String },
+    InService { alarm: String },
     Abort { sequence: String, run: Option<u64> },
     Arm { sequence: String },
     Disarm { sequence: String },
@@ -145,13 +148,16 @@ pub enum RefusalWord {
     TooLate,
     NotNow,
     CauseStands,
+    LifeSafety,
+    TooLong,
+    NoReason,
 }
 
 /// Whether a fact is kept at all.
 pub(super) fn is_kept(fact: &Fact) -> bool {
     match fact {
         // Kept as history, not as decisions.
-        Fact::Reading { .. } | Fact::Outlook(_) => false,
+        Fact::Reading { .. } | Fact::Outlook(_) | Fact::AlarmFigures(_) => false,
         Fact::Finding(finding) => finding.level == Level::Danger || finding.was == Level::Danger,
         Fact::Level(_)
         | Fact::Alarm(_)
@@ -165,24 +171,17 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
 }
 
 impl Body {
-    /// What a fact says; `None` for readings and outlooks, which are not kept.
+    /// What a fact says; `None` for readings, outlooks and figures, which are not kept.
     pub(super) fn of_fact(site: &Site, fact: &Fact) -> Option<Self> {
         Some(match fact {
-            Fact::Reading { .. } | Fact::Outlook(_) => return None,
+            Fact::Reading { .. } | Fact::Outlook(_) | Fact::AlarmFigures(_) => return None,
             Fact::Finding(finding) => Self::Finding(finding_of(site, finding)),
             Fact::Level(change) => level_of(site, change),
             Fact::Alarm(change) => Self::Alarm {
                 change: change.number,
                 alarm: names::of_alarm(site, change.alarm),
                 event: change.event.word().to_owned(),
-                by: match &change.event {
-                    AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } => Some(by.to_string()),
-                    AlarmEvent::Raised
-                    | AlarmEvent::Escalated
-                    | AlarmEvent::Returned
-                    | AlarmEvent::Cleared
-                    | AlarmEvent::Restored => None,
-                },
+                by: change.event.by().map(ToString::to_string),
                 now: AlarmWire::of(site, &change.now),
             },
             Fact::Sequence(change) => sequence_of(site, change),
@@ -201,6 +200,9 @@ impl Body {
                     Refusal::TooLate => RefusalWord::TooLate,
                     Refusal::NotNow => RefusalWord::NotNow,
                     Refusal::CauseStands => RefusalWord::CauseStands,
+                    Refusal::LifeSafety => RefusalWord::LifeSafety,
+                    Refusal::TooLong => RefusalWord::TooLong,
+                    Refusal::NoReason => RefusalWord::NoReason,
                 };
                 Self::Refused { by: by.to_string(), request: request_of(site, request), why }
             }
@@ -327,6 +329,14 @@ fn request_of(site: &Site, request: &Request) -> RequestWire {
     let alarm = |id| names::of_alarm(site, id);
     let sequence = |id| names::of_sequence(site, id);
     match *request {
+        Request::Shelve { alarm: id, occurrence, lasting, one_shot } => {
+            RequestWire::Shelve { alarm: alarm(id), occurrence, lasting: lasting.0, one_shot }
+        }
+        Request::Unshelve { alarm: id } => RequestWire::Unshelve { alarm: alarm(id) },
+        Request::OutOfService { alarm: id, ref reason } => {
+            RequestWire::OutOfService { alarm: alarm(id), reason: reason.to_string() }
+        }
+        Request::InService { alarm: id } => RequestWire::InService { alarm: alarm(id) },
         Request::Acknowledge { alarm: id, occurrence } => {
             RequestWire::Acknowledge { alarm: alarm(id), occurrence }
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::safety::alarm::{AlarmRecord, AlarmState};
+use crate::safety::alarm::{AlarmRecord, AlarmState, Away, AwayHow};
 use crate::safety::memory::Numbers;
 use crate::safety::reading::Distrust;
 use crate::safety::risk::{Evidence, Level};
@@ -42,7 +42,9 @@ words! {
     /// A priority, as a word.
     PriorityWord = Priority { Low, Medium, High, Critical }
     /// An alarm's state, as a word.
-    AlarmStateWord = AlarmState { Normal, UnackActive, AckActive, UnackReturned, LatchedUnack, LatchedAck }
+    AlarmStateWord = AlarmState {
+        Normal, UnackActive, AckActive, UnackReturned, LatchedUnack, LatchedAck, Shelved, Suppressed, OutOfService,
+    }
     /// A sequence's mode, as a word.
     ModeWord = Mode { Disabled, Shadow, Armed }
 }
@@ -77,6 +79,75 @@ pub struct AlarmWire {
     pub evidence: EvidenceWire,
     pub first_out: bool,
     pub acknowledged_by: Option<String>,
+    /// Absent in journals of before shelves: then the state tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<AwayWire>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chattering: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub flips: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// How an alarm is put away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's Away")]
+pub struct AwayWire {
+    pub told: bool,
+    pub how: AwayHowWire,
+}
+
+/// The ways to put an alarm away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant and field is the one of the core's AwayHow")]
+pub enum AwayHowWire {
+    Shelved { by: String, until: u64, one_shot: bool, holds: PriorityWord },
+    Suppressed { group: String },
+    OutOfService { by: String, reason: String },
+}
+
+impl AwayWire {
+    fn of(site: &Site, core: &Away) -> Self {
+        let how = match &core.how {
+            AwayHow::Shelved { by, until, one_shot, holds } => AwayHowWire::Shelved {
+                by: by.to_string(),
+                until: until.0,
+                one_shot: *one_shot,
+                holds: (*holds).into(),
+            },
+            AwayHow::Suppressed { group } => AwayHowWire::Suppressed { group: names::of_alarm(site, *group) },
+            AwayHow::OutOfService { by, reason } => {
+                AwayHowWire::OutOfService { by: by.to_string(), reason: reason.to_string() }
+            }
+        };
+        Self { told: core.told, how }
+    }
+
+    /// Nothing if the alarm of its flood is no longer there: then nobody stands for it.
+    fn to(&self, site: &Site) -> Option<Away> {
+        let how = match &self.how {
+            AwayHowWire::Shelved { by, until, one_shot, holds } => AwayHow::Shelved {
+                by: Arc::from(by.as_str()),
+                until: Uptime(*until),
+                one_shot: *one_shot,
+                holds: (*holds).into(),
+            },
+            AwayHowWire::Suppressed { group } => AwayHow::Suppressed { group: names::to_alarm(site, group)? },
+            AwayHowWire::OutOfService { by, reason } => {
+                AwayHow::OutOfService { by: Arc::from(by.as_str()), reason: Arc::from(reason.as_str()) }
+            }
+        };
+        Some(Away { told: self.told, how })
+    }
 }
 
 impl AlarmWire {
@@ -92,12 +163,19 @@ impl AlarmWire {
             evidence: EvidenceWire::of(site, &core.evidence),
             first_out: core.first_out,
             acknowledged_by: core.acknowledged_by.as_deref().map(str::to_owned),
+            stands: Some(core.stands),
+            away: core.away.as_deref().map(|away| AwayWire::of(site, away)),
+            chattering: core.chattering,
+            flips: core.flips,
+            origin: core.origin.map(|alarm| names::of_alarm(site, alarm)),
         }
     }
 
     pub(super) fn to(&self, site: &Site) -> AlarmRecord {
+        let state = AlarmState::from(self.state);
         AlarmRecord {
-            state: self.state.into(),
+            state,
+            stands: self.stands.unwrap_or(state.is_active()),
             priority: self.priority.map(Into::into),
             occurrence: self.occurrence,
             revision: self.revision,
@@ -107,6 +185,10 @@ impl AlarmWire {
             evidence: self.evidence.to(site),
             first_out: self.first_out,
             acknowledged_by: self.acknowledged_by.as_deref().map(Arc::from),
+            away: self.away.as_ref().and_then(|away| away.to(site)).map(Box::new),
+            chattering: self.chattering,
+            flips: self.flips,
+            origin: self.origin.as_deref().and_then(|name| names::to_alarm(site, name)),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::exchange::Hearing;
 use crate::safety::fact::{Fact, Input, Operator, Refusal, Request as Wish};
 use crate::safety::sequence::RunId;
 use crate::safety::site::{AlarmId, SequenceId};
+use crate::units::Millis;
 use crate::web::gate::Peer;
 use crate::web::problem::Problem;
 use crate::web::{ANSWER_WITHIN, App, BODY_BYTES_MAX, BODY_WITHIN};
@@ -32,9 +33,17 @@ struct About {
     occurrence: Option<u64>,
     /// The run of the sequence that was seen.
     run: Option<u64>,
+    /// For how long to shelve, in seconds.
+    for_s: Option<u64>,
+    /// Shelve until the cause goes, if that is earlier.
+    #[serde(default)]
+    one_shot: bool,
+    /// Why an alarm is taken out of service.
+    reason: Option<String>,
 }
 
-/// `POST /api/v1/alarms/{id}/{verb}`: `ack` with the occurrence that was seen, `reset`.
+/// `POST /api/v1/alarms/{id}/{verb}`: `ack` with the occurrence that was seen, `reset`, `shelve` for so many
+/// seconds, `unshelve`, `out-of-service` with a reason, `in-service`.
 pub(super) async fn alarm(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -53,7 +62,22 @@ pub(super) async fn alarm(
             Wish::Acknowledge { alarm, occurrence }
         }
         "reset" => Wish::ResetAlarm { alarm },
-        _ => return Err(unknown("request; an alarm takes ack and reset")),
+        "shelve" => {
+            let seconds = about.for_s.ok_or_else(|| malformed("Send for how long: `{\"for_s\": 3600}`."))?;
+            let (occurrence, one_shot) = (about.occurrence, about.one_shot);
+            Wish::Shelve { alarm, occurrence, lasting: Millis::from_secs(seconds), one_shot }
+        }
+        "unshelve" => Wish::Unshelve { alarm },
+        "out-of-service" => {
+            let reason = about.reason.ok_or_else(|| malformed("Send the reason: `{\"reason\": \"…\"}`."))?;
+            Wish::OutOfService { alarm, reason: reason.into() }
+        }
+        "in-service" => Wish::InService { alarm },
+        _ => {
+            return Err(unknown(
+                "request; an alarm takes ack, reset, shelve, unshelve, out-of-service and in-service",
+            ));
+        }
     };
     put(&app, by, wish).await
 }

@@ -46,6 +46,15 @@ impl Problem {
                 "Not from this state: a start needs a select by the same person within 10 seconds, and arming \
                  needs a sequence that is not running.",
             ),
+            Refusal::LifeSafety => (
+                "life-safety",
+                "This alarm is about life safety, or stands for others: it cannot be shelved or taken out of \
+                 service. Acknowledge it.",
+            ),
+            Refusal::TooLong => {
+                ("too-long", "No time, or a longer one than `shelve_max` of the configuration: ask for less.")
+            }
+            Refusal::NoReason => ("no-reason", "An alarm is taken out of service for a reason: send it."),
             Refusal::CauseStands => {
                 ("cause-stands", "The cause is still there, or not known to be gone: remove it first.")
             }

@@ -50,6 +50,7 @@ pub(crate) fn site() -> Site {
             alarm("mqtt-down", AlarmSource::System(SystemFault::Mqtt)),
             alarm("vote", AlarmSource::Rule(RuleId(2))),
         ],
+        ..Site::default()
     }
 }
 

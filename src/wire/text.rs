@@ -2,7 +2,10 @@
 //!
 //! Plain, short, with names and units as the site gives them. Programs read the fields beside them.
 
-use crate::safety::alarm::{AlarmChange, AlarmEvent};
+mod alarms;
+
+pub use alarms::alarm_change;
+
 use crate::safety::fact::{DriveFault, Refusal, Request};
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Cause, Notice, NoticeStage, SequenceEvent, StageFault};
@@ -171,6 +174,11 @@ pub const fn refusal(why: Refusal) -> &'static str {
         Refusal::TooLate => "the run is past its point of no return",
         Refusal::NotNow => "it is not possible in this state",
         Refusal::CauseStands => "the cause is still there, or not known to be gone",
+        Refusal::LifeSafety => {
+            "it is about life safety, or stands for other alarms: it cannot be shelved or taken out of service"
+        }
+        Refusal::TooLong => "that is no time, or longer than this site allows",
+        Refusal::NoReason => "an alarm is taken out of service for a reason: give it",
     }
 }
 
@@ -180,6 +188,15 @@ pub fn request(site: &Site, request: &Request) -> String {
     match request {
         Request::Acknowledge { alarm, .. } => format!("acknowledge {}", site[*alarm].name),
         Request::ResetAlarm { alarm } => format!("reset {}", site[*alarm].name),
+        Request::Shelve { alarm, lasting, one_shot, .. } => {
+            let end = if *one_shot { ", at most until its cause goes" } else { "" };
+            format!("shelve {} for {}{end}", site[*alarm].name, span(*lasting))
+        }
+        Request::Unshelve { alarm } => format!("unshelve {}", site[*alarm].name),
+        Request::OutOfService { alarm, reason } => {
+            format!("take {} out of service: {reason}", site[*alarm].name)
+        }
+        Request::InService { alarm } => format!("put {} back into service", site[*alarm].name),
         Request::Abort { sequence, .. } => format!("abort {}", site[*sequence].name),
         Request::Arm { sequence } => format!("arm {}", site[*sequence].name),
         Request::Disarm { sequence } => format!("disarm {}", site[*sequence].name),
@@ -216,20 +233,6 @@ pub fn notice(site: &Site, notice: &Notice) -> String {
 #[must_use]
 pub fn lone_vote(site: &Site, rule: RuleId, channel: RuleId) -> String {
     format!("{} voted alone in {} and fell quiet: no cut", site[channel].name, site[rule].name)
-}
-
-/// A step in the life of an alarm.
-#[must_use]
-pub fn alarm_change(site: &Site, change: &AlarmChange) -> String {
-    let alarm = &site[change.alarm];
-    match &change.event {
-        AlarmEvent::Raised | AlarmEvent::Escalated => format!("{}: {}", alarm.name, alarm.message),
-        AlarmEvent::Acknowledged { by } => format!("{} acknowledged by {by}", alarm.name),
-        AlarmEvent::Returned => format!("{}: the cause has gone", alarm.name),
-        AlarmEvent::Reset { by } => format!("{} reset by {by}", alarm.name),
-        AlarmEvent::Cleared => format!("{} is back to normal", alarm.name),
-        AlarmEvent::Restored => format!("{}: stood before the restart, and still does", alarm.name),
-    }
 }
 
 #[cfg(test)]

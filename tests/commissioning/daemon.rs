@@ -8,14 +8,19 @@ use crate::bench::Room;
 use crate::program::{Program, emberwatch, finish, peer, until};
 
 /// A daemon that watches rack 1 of the room by this link.
-struct Daemon {
-    program: Program,
+pub(crate) struct Daemon {
+    pub(crate) program: Program,
     config: PathBuf,
     socket: PathBuf,
 }
 
 impl Daemon {
     fn start(dir: &Path, link: &str) -> Self {
+        Self::start_with(dir, link, "")
+    }
+
+    /// The same, with more of a configuration at the end.
+    pub(crate) fn start_with(dir: &Path, link: &str, more: &str) -> Self {
         let state = dir.join("state");
         std::fs::create_dir(&state).expect("a new folder");
         let text = format!(
@@ -23,7 +28,7 @@ impl Daemon {
              [[zone]]\nid = \"z\"\nroom = \"r\"\n\
              [[link]]\nid = \"bus\"\ntimeout = \"500ms\"\nconnect_timeout = \"2s\"\n{link}\n\
              [[device]]\nid = \"bms-1\"\nzone = \"z\"\nlink = \"bus\"\nunit = 1\nprofile = \"sim-bms\"\n\
-             scan = {{ fast = \"500ms\", slow = \"1s\" }}\n",
+             scan = {{ fast = \"500ms\", slow = \"1s\" }}\n{more}",
             state.display()
         );
         let config = dir.join("site.toml");
@@ -36,7 +41,7 @@ impl Daemon {
     }
 
     /// Asks with the socket named.
-    fn ask(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn ask(&self, args: &[&str]) -> (i32, String, String) {
         finish(emberwatch(args).args(["--socket", &self.socket.display().to_string()]))
     }
 }

@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "shared with the tests of the edges, which use all of it")]
 mod program;
 
+mod alarms;
 mod bench;
 mod daemon;
 mod room;

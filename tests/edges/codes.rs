@@ -25,6 +25,11 @@ fn the_command_line_is_answered_with_the_right_code() {
         (&["run", "--config", &absent], 78, "absent.toml"),
         (&["simulate", "--scenario", "flood"], 2, "cell-fire"),
         (&["simulate", "--listen", "here"], 2, "here"),
+        (&["status", "--socket", "/nowhere/control.sock"], 69, "no daemon listens"),
+        (&["alarms", "--socket", "/nowhere/control.sock"], 69, "no daemon listens"),
+        (&["alarms", "shelve", "warm"], 2, "--for"),
+        (&["alarms", "out-of-service", "warm"], 2, "--reason"),
+        (&["alarms", "ack"], 2, "--all"),
         (&["demo", "--speed", "1000"], 2, "0.1 to 10"),
         (&["demo", "--for", "soon"], 2, "soon"),
     ];

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use emberwatch::safety::alarm::AlarmFigures;
 use emberwatch::safety::fact::{Fact, Output, Request};
 use emberwatch::safety::reading::{Loss, Reading};
 use emberwatch::safety::sequence::{NoticeStage, SequenceChange, SequenceEvent};
@@ -72,6 +73,7 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
             );
             of("alarm", site[change.alarm].name.clone(), says)
         }
+        Fact::AlarmFigures(figures) => of("figures", "alarms".into(), figures_words(figures)),
         Fact::Sequence(change) => Some(sequence_entry(plant, ms, change)),
         Fact::LoneVote { rule, channel } => {
             of("vote", site[*rule].name.clone(), format!("lone vote of {}", site[*channel].name))
@@ -85,6 +87,15 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
             of("request", request_words(request).into(), format!("refused, {}, {by}", plain(why)))
         }
     }
+}
+
+/// What is not zero: `floods 1, suppressed 290`.
+fn figures_words(figures: &AlarmFigures) -> String {
+    let wanted = ["floods", "suppressed", "shelved", "out_of_service", "chattering"];
+    let named = figures.named();
+    let of = |name: &str| named.iter().find(|(known, _)| *known == name).map_or(0, |(_, figure)| *figure);
+    let some = wanted.iter().filter(|name| 0 < of(name)).map(|name| format!("{name} {}", of(name)));
+    some.collect::<Vec<_>>().join(", ")
 }
 
 fn sequence_entry(plant: &Plant, ms: u64, change: &SequenceChange) -> Entry {
@@ -147,6 +158,10 @@ fn request_words(request: &Request) -> &'static str {
     match request {
         Request::Acknowledge { .. } => "acknowledge",
         Request::ResetAlarm { .. } => "reset-alarm",
+        Request::Shelve { .. } => "shelve",
+        Request::Unshelve { .. } => "unshelve",
+        Request::OutOfService { .. } => "out-of-service",
+        Request::InService { .. } => "in-service",
         Request::Abort { .. } => "abort",
         Request::Arm { .. } => "arm",
         Request::Disarm { .. } => "disarm",

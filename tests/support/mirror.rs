@@ -27,9 +27,18 @@ pub(crate) struct SiteText {
     device: Vec<DeviceText>,
     rule: Vec<RuleText>,
     #[serde(default)]
+    alarms: AlarmsText,
+    #[serde(default)]
     sequence: Vec<SequenceText>,
     #[serde(default)]
     pub(crate) breaker: Vec<BreakerText>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlarmsText {
+    re_alarm: Option<Duration>,
+    shelve_max: Option<Duration>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,6 +227,9 @@ impl SiteText {
             plant.site.sequences.push(sequence);
         }
         self.add_alarms(&mut plant.site);
+        let settings = &mut plant.site.alarm_settings;
+        settings.re_alarm = self.alarms.re_alarm.map_or(settings.re_alarm, |it| it.0);
+        settings.shelve_max = self.alarms.shelve_max.map_or(settings.shelve_max, |it| it.0);
         plant
     }
 
@@ -295,6 +307,10 @@ impl SiteText {
                 alarms.push((format!("{word}-{}", sequence.name), room, source, false));
             }
         }
+        for (index, room) in site.rooms.iter().enumerate() {
+            let id = RoomId::at(index);
+            alarms.push((format!("flood-{}", room.name), id, AlarmSource::Flood(id), false));
+        }
         for (fault, name) in SystemFault::TABLE {
             alarms.push((name.to_owned(), RoomId(0), AlarmSource::System(fault), false));
         }
@@ -365,6 +381,35 @@ impl ExpectText {
         let condition = given.next().unwrap_or_else(|| panic!("`{}`: expected to be what?", self.point));
         assert!(given.next().is_none(), "`{}`: more than one condition", self.point);
         condition
+    }
+}
+
+/// With every table of a list that says `copies = 300` in the place of so many, `{n}` in its texts being 1 to 300.
+pub(crate) fn with_copies(value: toml::Value) -> toml::Value {
+    use toml::Value::{Array, Integer, String, Table};
+    fn numbered(value: &toml::Value, n: i64) -> toml::Value {
+        match value {
+            String(text) => String(text.replace("{n}", &n.to_string())),
+            Array(items) => Array(items.iter().map(|item| numbered(item, n)).collect()),
+            Table(table) => {
+                let members = table.iter().filter(|(key, _)| *key != "copies");
+                Table(members.map(|(key, member)| (key.clone(), numbered(member, n))).collect())
+            }
+            other => other.clone(),
+        }
+    }
+    match value {
+        Array(items) => Array(
+            items
+                .into_iter()
+                .flat_map(|item| match item.get("copies") {
+                    Some(Integer(copies)) => (1..=*copies).map(|n| numbered(&item, n)).collect(),
+                    _ => vec![with_copies(item)],
+                })
+                .collect(),
+        ),
+        Table(table) => Table(table.into_iter().map(|(key, member)| (key, with_copies(member))).collect()),
+        other => other,
     }
 }
 

@@ -214,6 +214,17 @@ impl<'a> Play<'a> {
                 format!("goes to {} in {} s", ramp.to, ramp.over_s),
             ));
         }
+        for (prefix, ramp) in &moment.ramp_each {
+            let all = (0..self.plant.site.points.len()).map(PointId::at);
+            let points: Vec<PointId> =
+                all.filter(|point| self.plant.point_name(*point).starts_with(prefix)).collect();
+            for (index, point) in points.iter().enumerate() {
+                let begins = now + millis(moment.spread_s) * index as u64 / points.len() as u64;
+                self.ramps.push((*point, self.reads[point.index()], *ramp, begins));
+            }
+            let says = format!("{} go to {} in {} s", points.len(), ramp.to, ramp.over_s);
+            self.diary.push(Entry::new(now, "plant", prefix, says));
+        }
         for (names, silent) in [(&moment.silent, true), (&moment.answers, false)] {
             for name in names {
                 self.silent[self.plant.device(name).index()] = silent;
@@ -284,6 +295,14 @@ impl<'a> Play<'a> {
                 Request::Acknowledge { alarm, occurrence: seen }
             }
             "reset-alarm" => Request::ResetAlarm { alarm: alarm() },
+            "shelve" => {
+                let lasting = Millis(millis(ask.for_s.expect("for_s = …")));
+                let (occurrence, one_shot) = (ask.occurrence, ask.one_shot);
+                Request::Shelve { alarm: alarm(), occurrence, lasting, one_shot }
+            }
+            "unshelve" => Request::Unshelve { alarm: alarm() },
+            "out-of-service" => Request::OutOfService { alarm: alarm(), reason: ask.reason.as_str().into() },
+            "in-service" => Request::InService { alarm: alarm() },
             "abort" => Request::Abort { sequence: sequence(), run: ask.run.map(RunId) },
             "arm" => Request::Arm { sequence: sequence() },
             "disarm" => Request::Disarm { sequence: sequence() },

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::diary::Entry;
-use crate::mirror::{SiteText, merged};
+use crate::mirror::{SiteText, merged, with_copies};
 
 /// One scenario, read.
 #[derive(Debug)]
@@ -44,6 +44,11 @@ pub(crate) struct Moment {
     /// Points that move steadily.
     #[serde(default)]
     pub(crate) ramp: BTreeMap<String, Ramp>,
+    /// The same for every point whose name begins so, one after the other within `spread_s`.
+    #[serde(default)]
+    pub(crate) ramp_each: BTreeMap<String, Ramp>,
+    #[serde(default)]
+    pub(crate) spread_s: f64,
     /// Devices that stop answering.
     #[serde(default)]
     pub(crate) silent: Vec<String>,
@@ -104,12 +109,19 @@ pub(crate) enum Behaviour {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
     pub(crate) who: String,
-    /// acknowledge, reset-alarm, abort, arm, disarm, select, start, reset-sequence
+    /// acknowledge, reset-alarm, shelve, unshelve, out-of-service, in-service, abort, arm, disarm, select, start, reset-sequence
     pub(crate) what: String,
     pub(crate) sequence: Option<String>,
     pub(crate) alarm: Option<String>,
     pub(crate) occurrence: Option<u64>,
     pub(crate) run: Option<u64>,
+    /// For how long to shelve.
+    pub(crate) for_s: Option<f64>,
+    #[serde(default)]
+    pub(crate) one_shot: bool,
+    /// Why it is taken out of service.
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// What must follow, or must not.
@@ -119,6 +131,8 @@ pub(crate) struct Expectation {
     level: Option<String>,
     rule: Option<String>,
     alarm: Option<String>,
+    /// Always `"alarms"`.
+    figures: Option<String>,
     order: Option<String>,
     stage: Option<String>,
     sequence: Option<String>,
@@ -175,6 +189,7 @@ impl Expectation {
             ("level", &self.level),
             ("rule", &self.rule),
             ("alarm", &self.alarm),
+            ("figures", &self.figures),
             ("order", &self.order),
             ("stage", &self.stage),
             ("sequence", &self.sequence),
@@ -214,6 +229,6 @@ impl Scenario {
     }
 
     pub(crate) fn site(&self) -> SiteText {
-        self.site.clone().try_into().unwrap_or_else(|why| panic!("{}: {why}", self.script.title))
+        with_copies(self.site.clone()).try_into().unwrap_or_else(|why| panic!("{}: {why}", self.script.title))
     }
 }

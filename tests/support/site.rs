@@ -72,6 +72,7 @@ pub(crate) fn site() -> Arc<Site> {
             alarm("temp-high", AlarmSource::Rule(RuleId(0))),
             alarm("cutting", AlarmSource::Cutting(SequenceId(0))),
         ],
+        ..Site::default()
     })
 }
 
@@ -143,7 +144,8 @@ pub(crate) fn raised(number: u64, alarm: u32, priority: Priority) -> Fact {
         level: Level::Danger,
         evidence,
         first_out: true,
-        acknowledged_by: None,
+        stands: true,
+        ..AlarmRecord::default()
     };
     Fact::Alarm(AlarmChange { number, alarm: AlarmId(alarm), event: AlarmEvent::Raised, now })
 }

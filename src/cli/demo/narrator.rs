@@ -79,6 +79,7 @@ impl Narrator {
             Fact::LoneVote { rule, channel } => self.line(&text::lone_vote(&site, *rule, *channel)),
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
             Fact::Reading { .. }
+            | Fact::AlarmFigures(_)
             | Fact::Finding(_)
             | Fact::Outlook(_)
             | Fact::Gap { .. }

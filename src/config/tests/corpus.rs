@@ -37,6 +37,11 @@ const SHAPES: &[Case] = &[
     ("any_bit = [\"alarm-1\"], level", "level", Code::KindCount, "cases"),
     ("at_most = \"100 A\" }", "at_most = \"100 A\", at_least = \"0 A\" }", Code::KindCount, "at_least"),
     ("points = [\"bms-1/current\"]", "points = []", Code::EmptyList, "points"),
+    ("", "[alarms]\nre_alarms = \"8h\"\n", Code::UnknownKey, "re_alarms"),
+    ("", "[alarms]\nshelve_max = \"200h\"\n", Code::OutOfRange, "200h"),
+    ("", "[alarms]\nflood_begins = 1\n", Code::OutOfRange, "flood_begins"),
+    ("", "[alarms]\nflood_begins = 5\nflood_ends = 6\n", Code::OutOfRange, "flood_ends"),
+    ("", "[alarms]\nflood_within = 10\n", Code::WrongType, "flood_within"),
 ];
 
 const NAMES: &[Case] = &[

@@ -124,7 +124,17 @@ fn everything_that_can_fail_has_an_alarm_with_words() {
     let alarms = &loaded.site.alarms;
     let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
     assert_eq!(names.len(), alarms.len());
-    for name in ["temp", "vote", "vote-blind", "bms-1-silent", "cut-not-armed", "cut-cutting", "cut-failed"] {
+    assert!(alarms.iter().any(|alarm| matches!(alarm.source, AlarmSource::Flood(_))));
+    for name in [
+        "b1-flood",
+        "temp",
+        "vote",
+        "vote-blind",
+        "bms-1-silent",
+        "cut-not-armed",
+        "cut-cutting",
+        "cut-failed",
+    ] {
         assert!(names.contains(name), "{name}");
     }
     for (fault, name) in SystemFault::TABLE {
@@ -133,6 +143,19 @@ fn everything_that_can_fail_has_an_alarm_with_words() {
     assert!(alarms.iter().all(|alarm| {
         !alarm.message.is_empty() && !alarm.consequence.is_empty() && !alarm.action.is_empty()
     }));
+}
+
+#[test]
+fn settings_of_alarms_have_defaults_and_the_example_shows_them() {
+    use crate::safety::alarm::settings::AlarmSettings;
+    let settings = |text: &str| load_texts(&[BASE, text]).unwrap().site.alarm_settings;
+    let defaults = AlarmSettings::default();
+    assert_eq!(settings(""), defaults);
+    let example = include_str!("../../../config/emberwatch.toml");
+    assert_eq!(load_texts(&[example]).unwrap().site.alarm_settings, defaults);
+    let own = settings("[alarms]\nre_alarm = \"1h\"\nflood_begins = 3\n");
+    assert_eq!((own.re_alarm, own.flood_begins, own.flood_ends), (Millis(3_600_000), 3, 3));
+    assert_eq!(own.shelve_max, defaults.shelve_max);
 }
 
 #[test]

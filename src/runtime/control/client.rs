@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::protocol::{Answer, Command, LINE_BYTES_MAX, LinkEntry, Wanted, unhex};
+use super::protocol::{AlarmVerb, Answer, Command, LINE_BYTES_MAX, LinkEntry, Wanted, unhex};
 use crate::field::ask::Asker;
 use crate::field::frames::RawFrame;
 use crate::field::pdu::{Reply, Request};
@@ -33,9 +34,12 @@ pub enum CallFault {
     /// It does not work.
     #[error("the daemon's socket failed: {0}")]
     Io(#[from] io::Error),
-    /// The daemon says no.
+    /// The daemon cannot serve this request.
     #[error("{0}")]
     Refused(String),
+    /// The core does not follow this request.
+    #[error("{0}")]
+    Declined(String),
     /// It speaks in another way.
     #[error("the daemon answered what was not asked: is it of another version?")]
     Strange,
@@ -74,6 +78,47 @@ impl Client {
     pub async fn links(&mut self) -> Result<Vec<LinkEntry>, CallFault> {
         match self.call(&Command::Links {}).await? {
             Answer::Links(links) => Ok(links),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// How everything stands, as a document.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn status(&mut self) -> Result<Value, CallFault> {
+        match self.call(&Command::Status {}).await? {
+            Answer::Status(status) => Ok(status),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// The document of each alarm that is not normal, and of this one.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn alarms(&mut self, also: Option<&str>) -> Result<Vec<Value>, CallFault> {
+        let mut answer = self.call(&Command::Alarms { also: also.map(str::to_owned) }).await?;
+        let mut alarms = Vec::new();
+        // Ends: a site has so many alarms, and `end` comes after them.
+        loop {
+            match answer {
+                Answer::Alarm(alarm) => alarms.push(alarm),
+                Answer::End { .. } => return Ok(alarms),
+                _ => return Err(CallFault::Strange),
+            }
+            answer = self.hear().await?;
+        }
+    }
+
+    /// Asks something about an alarm, in the name of this process's user; returns that name.
+    ///
+    /// # Errors
+    /// `Declined` where the core does not follow, else those of the call.
+    pub async fn alarm(&mut self, id: &str, verb: AlarmVerb) -> Result<String, CallFault> {
+        match self.call(&Command::Alarm { id: id.to_owned(), verb }).await? {
+            Answer::Done { by } => Ok(by),
+            Answer::Refused(why) => Err(CallFault::Declined(why)),
             _ => Err(CallFault::Strange),
         }
     }

@@ -4,11 +4,14 @@
 //! judges it like one on a line of its own.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::field::options::{Endpoint, LinkOptions, Parity, SerialLine};
 use crate::field::pdu::{Reply, Request};
 use crate::field::profile::Table;
 use crate::safety::reading::ReadFault;
+
+pub use super::verb::AlarmVerb;
 
 /// The longest line, either way: the words of the longest read, as decimal text, and more than enough.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -36,6 +39,21 @@ pub enum Command {
         since: u64,
         /// Go on until the client hangs up, an hour at most.
         follow: bool,
+    },
+    /// How everything stands. One `status` in reply.
+    Status {},
+    /// The alarms that are not normal, also those that are put away. `alarm` for each, `end` after the last.
+    Alarms {
+        /// This one too, however it is.
+        also: Option<String>,
+    },
+    /// A request about an alarm, in the name of the user at this end. `done` or `refused` in reply.
+    Alarm {
+        /// The alarm, by its id.
+        id: String,
+        /// What about it.
+        #[serde(rename = "do")]
+        verb: AlarmVerb,
     },
 }
 
@@ -100,6 +118,17 @@ pub enum Answer {
         /// The number of the next.
         next: u64,
     },
+    /// How everything stands, as a document.
+    Status(Value),
+    /// One alarm, as a document.
+    Alarm(Value),
+    /// The request was followed.
+    Done {
+        /// In whose name.
+        by: String,
+    },
+    /// The request was refused: why.
+    Refused(String),
     /// The link has no time for this question now: ask again.
     Busy(String),
     /// The request cannot be served: why, and what to do.
@@ -344,6 +373,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Command>(text).unwrap(), ask);
         assert_eq!(serde_json::to_string(&ask).unwrap(), text);
         assert_eq!(serde_json::from_str::<Command>(r#"{"command":"links"}"#).unwrap(), Command::Links {});
+        let shelve = r#"{"command":"alarm","id":"hot","do":{"shelve":{"for_ms":60000,"one_shot":false,"occurrence":null}}}"#;
+        let verb = AlarmVerb::Shelve { for_ms: 60_000, one_shot: false, occurrence: None };
+        assert_eq!(serde_json::to_string(&Command::Alarm { id: "hot".into(), verb }).unwrap(), shelve);
         let id = r#"{"command":"ask","link":"room","unit":1,"request":"server_id"}"#;
         assert!(serde_json::from_str::<Command>(id).is_ok());
         for wrong in [r#"{"command":"write"}"#, r#"{"command":"links","more":1}"#, "", "[]"] {

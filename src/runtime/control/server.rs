@@ -11,8 +11,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::people::People;
 use super::place::{Place, listen};
-use super::protocol::{Answer, Command, FrameEntry, LINE_BYTES_MAX, LinkEntry, hex};
+use super::protocol::{AlarmVerb, Answer, Command, FrameEntry, LINE_BYTES_MAX, LinkEntry, hex};
+use super::who;
 use crate::clock;
 use crate::field::Field;
 use crate::field::frames::FrameLog;
@@ -66,22 +68,26 @@ impl Links for Field {
     }
 }
 
-/// What is served: the links and how they are called.
-#[derive(Debug)]
+/// What is served: the links and how they are called, and what people see and ask.
 pub(in crate::runtime) struct Served<L> {
     links: Arc<L>,
     entries: Arc<Vec<LinkEntry>>,
+    people: Arc<People>,
 }
 
 impl<L> Served<L> {
-    pub(in crate::runtime) fn new(links: Arc<L>, options: &[LinkOptions]) -> Self {
-        Self { links, entries: Arc::new(options.iter().map(LinkEntry::of).collect()) }
+    pub(in crate::runtime) fn new(links: Arc<L>, options: &[LinkOptions], people: Arc<People>) -> Self {
+        Self { links, entries: Arc::new(options.iter().map(LinkEntry::of).collect()), people }
     }
 }
 
 impl<L> Clone for Served<L> {
     fn clone(&self) -> Self {
-        Self { links: Arc::clone(&self.links), entries: Arc::clone(&self.entries) }
+        Self {
+            links: Arc::clone(&self.links),
+            entries: Arc::clone(&self.entries),
+            people: Arc::clone(&self.people),
+        }
     }
 }
 
@@ -98,7 +104,7 @@ impl Listening {
         match listen(&path).await {
             Ok((listener, place)) => Some(Self { listener, _place: place }),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "no local socket: scan, probe and capture cannot ask this daemon");
+                tracing::warn!(path = %path.display(), %error, "no local socket: status, alarms, scan, probe and capture cannot ask this daemon");
                 None
             }
         }
@@ -149,7 +155,7 @@ async fn attend<L: Links>(stream: UnixStream, admitted: bool, served: Served<L>)
         let done = match serde_json::from_str::<Command>(&line) {
             Ok(command) => {
                 tracing::debug!(uid, pid, ?command, "local request");
-                served.obey(command, &mut client).await
+                served.obey(command, uid, &mut client).await
             }
             Err(error) => client.say(&Answer::Error(format!("not a request: {error}"))).await,
         };
@@ -200,8 +206,18 @@ impl Talk {
 }
 
 impl<L: Links> Served<L> {
-    async fn obey(&self, command: Command, client: &mut Talk) -> io::Result<()> {
+    async fn obey(&self, command: Command, uid: Option<u32>, client: &mut Talk) -> io::Result<()> {
         match command {
+            Command::Status {} => client.say(&Answer::Status(self.people.status())).await,
+            Command::Alarms { also } => {
+                let alarms = self.people.alarms(also.as_deref());
+                let next = u64::try_from(alarms.len()).unwrap_or(u64::MAX);
+                for alarm in alarms {
+                    client.say(&Answer::Alarm(alarm)).await?;
+                }
+                client.say(&Answer::End { next }).await
+            }
+            Command::Alarm { id, verb } => client.say(&self.ask_about(&id, verb, uid).await).await,
             Command::Links {} => client.say(&Answer::Links(self.entries.to_vec())).await,
             Command::Ask { link, unit, request } => {
                 let answer = match request.request() {
@@ -217,6 +233,14 @@ impl<L: Links> Served<L> {
                 Some(log) => send_frames(&log, since, follow, client).await,
                 None => client.say(&self.no_link(&link)).await,
             },
+        }
+    }
+
+    /// Nothing is asked in nobody's name.
+    async fn ask_about(&self, id: &str, verb: AlarmVerb, uid: Option<u32>) -> Answer {
+        match uid {
+            Some(uid) => self.people.ask(who::operator(uid), id, verb).await,
+            None => Answer::Error("the system does not say who asks: nothing was asked".to_owned()),
         }
     }
 

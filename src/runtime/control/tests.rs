@@ -5,10 +5,17 @@
 use super::super::client::{CallFault, Client};
 use super::super::socket_in;
 use super::*;
+use crate::exchange::Publication;
 use crate::field::ask::Asker as _;
 use crate::field::options::Endpoint;
 use crate::field::profile::Table;
+use crate::runtime::Ears;
+use crate::safety::Safety;
+use crate::safety::fact::{Input, Output};
+use crate::safety::memory::Memory;
 use crate::safety::reading::ReadFault;
+use crate::wire::testsite;
+use tokio::sync::{broadcast, mpsc};
 
 /// One link, `room`: unit 1 holds its addresses, unit 2 is silent, unit 3 is busy for ever.
 #[derive(Default)]
@@ -40,6 +47,32 @@ impl Links for Double {
     }
 }
 
+/// What people see and ask, with a core behind it that knows one alarm.
+fn people(stop: &CancellationToken) -> Arc<People> {
+    let site = testsite::shared();
+    let (inbox, mut inputs) = mpsc::channel::<Vec<Input>>(8);
+    let (facts, _) = broadcast::channel(64);
+    let (boot, stop) = ("B1".to_owned(), stop.clone());
+    let ears = Ears { facts: facts.clone(), site: Arc::clone(&site), inbox, boot, stop };
+    let people = Arc::new(People::new(ears));
+    tokio::spawn(Arc::clone(&people).hear(facts.subscribe()));
+    tokio::spawn(async move {
+        let mut core = Safety::new(site, &Memory::default(), clock::now());
+        let mut number = 0;
+        while let Some(batch) = inputs.recv().await {
+            let (mut out, now) = (Vec::new(), clock::now());
+            core.scan(now, &batch, &mut out);
+            let facts_of = out.into_iter().filter_map(|output| match output {
+                Output::Fact(fact) => Some(fact),
+                Output::Order(_) => None,
+            });
+            number += 1;
+            let _ = facts.send(Arc::new(Publication { number, now, facts: facts_of.collect() }));
+        }
+    });
+    people
+}
+
 struct Bench {
     dir: tempfile::TempDir,
     log: FrameLog,
@@ -61,7 +94,7 @@ impl Bench {
         };
         let double = Double::default();
         let (log, stop) = (double.log.clone(), CancellationToken::new());
-        let served = Served::new(Arc::new(double), &[options]);
+        let served = Served::new(Arc::new(double), &[options], people(&stop));
         let listening = Listening::start(socket_in(dir.path())).await.unwrap();
         let task = tokio::spawn(listening.serve(served, stop.clone()));
         Self { dir, log, stop, task }
@@ -133,6 +166,45 @@ async fn what_is_no_request_is_told_so_and_nothing_is_unbounded() {
     }
     let refused = bench.client().await.links().await;
     assert!(matches!(refused, Err(CallFault::Refused(_) | CallFault::Io(_))), "{refused:?}");
+}
+
+/// Asks until the view has what was told.
+async fn alarm_in(client: &mut Client, id: &str, state: &str) -> serde_json::Value {
+    for _ in 0..1000 {
+        let alarms = client.alarms(Some(id)).await.unwrap();
+        if let Some(alarm) = alarms.into_iter().find(|alarm| alarm["id"] == id && alarm["state"] == state) {
+            return alarm;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{id} is not {state}");
+}
+
+#[tokio::test]
+async fn a_person_shelves_in_their_own_name_and_is_told_why_not() {
+    let bench = Bench::start().await;
+    let mut client = bench.client().await;
+    let shelve = |for_ms| AlarmVerb::Shelve { for_ms, one_shot: false, occurrence: None };
+    let by = client.alarm("cell-temp", shelve(60_000)).await.unwrap();
+    assert_eq!(by, *who::operator(rustix::process::getuid().as_raw()));
+    let alarm = alarm_in(&mut client, "cell-temp", "shelved").await;
+    assert_eq!((&alarm["away"]["by"], &alarm["away"]["one_shot"]), (&by.as_str().into(), &false.into()));
+    assert!(alarm["shelved_until"].is_string());
+    let status = client.status().await.unwrap();
+    assert_eq!((&status["site"], &status["rooms"][0]["put_away"]["shelved"]), (&"s1".into(), &1.into()));
+    assert_eq!(status["alarm_figures"]["shelved"], 1);
+    client.alarm("cell-temp", AlarmVerb::Unshelve {}).await.unwrap();
+    alarm_in(&mut client, "cell-temp", "normal").await;
+
+    let declined = client.alarm("cutting-rack-1", shelve(60_000)).await.unwrap_err();
+    assert!(matches!(&declined, CallFault::Declined(why) if why.contains("life safety")), "{declined:?}");
+    let declined = client.alarm("cell-temp", shelve(u64::MAX)).await.unwrap_err();
+    assert!(matches!(&declined, CallFault::Declined(why) if why.contains("longer")), "{declined:?}");
+    let unknown = client.alarm("attic", AlarmVerb::InService {}).await.unwrap_err();
+    assert!(matches!(&unknown, CallFault::Refused(why) if why.contains("no alarm `attic`")), "{unknown:?}");
+    let reason = "x".repeat(201);
+    let long = client.alarm("cell-temp", AlarmVerb::OutOfService { reason }).await.unwrap_err();
+    assert!(matches!(&long, CallFault::Refused(why) if why.contains("at most 200")), "{long:?}");
 }
 
 #[tokio::test]

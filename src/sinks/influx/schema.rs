@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use crate::exchange::Publication;
-use crate::safety::alarm::{AlarmChange, AlarmEvent};
+use crate::safety::alarm::{AlarmChange, AlarmFigures};
 use crate::safety::fact::Fact;
 use crate::safety::reading::Reading;
 use crate::safety::risk::Evidence;
@@ -47,6 +47,9 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
                 }
             }
             Fact::Alarm(change) => lines.events.extend(alarm_line(site, change, publication.now)),
+            Fact::AlarmFigures(figures) => {
+                lines.readings.extend(figures_line(site, figures, publication.now));
+            }
             Fact::Sequence(change) => lines.events.extend(sequence_line(site, change, publication.now)),
             Fact::Finding(_)
             | Fact::Outlook(_)
@@ -236,10 +239,21 @@ fn alarm_line(site: &Site, change: &AlarmChange, now: Now) -> Option<String> {
         Evidence::State { value, .. } => line.float("value", value.get()),
         Evidence::None | Evidence::Silent { .. } | Evidence::Unbelieved { .. } | Evidence::Votes { .. } => {}
     }
-    if let AlarmEvent::Acknowledged { by } | AlarmEvent::Reset { by } = &change.event {
+    if let Some(by) = change.event.by() {
         line.string("actor", by);
     }
     line.string("reason", &alarm.message);
+    line.at(now.wall.0)
+}
+
+/// How the alarm system serves its operators.
+fn figures_line(site: &Site, figures: &AlarmFigures, now: Now) -> Option<String> {
+    let mut line = LineBuilder::new("alarm_figures");
+    line.tag("gateway", &site.gateway);
+    line.tag("site", &site.name);
+    for (name, figure) in figures.named() {
+        line.int(name, i64::from(figure));
+    }
     line.at(now.wall.0)
 }
 

@@ -7,6 +7,7 @@ import { button, el, keep, put, setMark } from "./view.js";
 const PRIORITIES = ["critical", "high", "medium", "low"];
 const WORDS = {
   "unack-active": "standing, not acknowledged", "ack-active": "standing, acknowledged",
+  "shelved": "shelved", "suppressed": "one of a flood, suppressed", "out-of-service": "out of service",
   "unack-rtn": "gone, not acknowledged", "latched-unack": "gone, latched, not acknowledged", "latched": "gone, latched",
 };
 const byId = (id) => document.getElementById(id);
@@ -15,7 +16,9 @@ const isNew = (alarm) => alarm.state.includes("unack");
 
 export function drawAlarms(state) {
   const { alarms } = state;
+  // What is put away is listed for as long as it is, below all that stands.
   const rank = (id) => {
+    if (alarms[id].away) return 2 * PRIORITIES.length + 2;
     const at = PRIORITIES.indexOf(alarms[id].priority);
     return (at < 0 ? PRIORITIES.length : at) * 2 + (alarms[id].first_out ? 0 : 1);
   };
@@ -24,7 +27,8 @@ export function drawAlarms(state) {
   byId("no-alarms").hidden = 0 < ids.length;
   put(byId("no-alarms"), "No alarms.");
   keep(byId("alarms"), ids, makeAlarm, (node, id) => drawAlarm(node.parts, node, id, alarms[id]));
-  offerAll(ids.filter((id) => isNew(alarms[id])), ids.length);
+  const away = ids.filter((id) => alarms[id].away).length;
+  offerAll(ids.filter((id) => isNew(alarms[id])), ids.length - away, away);
 }
 
 function drawAlarm(parts, node, id, alarm) {
@@ -34,7 +38,7 @@ function drawAlarm(parts, node, id, alarm) {
   parts.first.hidden = !alarm.first_out;
   put(parts.message, alarm.message);
   put(parts.action, alarm.action ? `Do: ${alarm.action}` : "");
-  put(parts.state, `${WORDS[alarm.state] ?? alarm.state}${alarm.ack ? ` by ${alarm.ack}` : ""}`);
+  put(parts.state, stateOf(alarm));
   parts.since.dataset.since = alarm.since ?? "";
   for (const key of ["because", "consequence"]) {
     put(parts[key].lastChild, alarm[key]);
@@ -44,6 +48,15 @@ function drawAlarm(parts, node, id, alarm) {
   parts.reset.hidden = !alarm.state.startsWith("latched");
   parts.occurrence = alarm.occurrence;
   announce(id, alarm);
+}
+
+function stateOf(alarm) {
+  const word = WORDS[alarm.state] ?? alarm.state;
+  const by = alarm.ack ?? alarm.away?.by;
+  const until = alarm.shelved_until ? ` until ${new Date(alarm.shelved_until).toLocaleString()}` : "";
+  const why = alarm.away?.reason ? `: ${alarm.away.reason}` : "";
+  const cause = alarm.away ? (alarm.active ? "; its cause stands" : "; calm") : "";
+  return `${word}${by ? ` by ${by}` : ""}${until}${why}${cause}${alarm.chattering ? "; chattering" : ""}`;
 }
 
 function makeAlarm(id) {
@@ -80,11 +93,12 @@ function makeAlarm(id) {
 }
 
 // All that are on the screen now, each by its occurrence: what comes a moment later stays unacknowledged.
-function offerAll(ids, count) {
+function offerAll(ids, count, away) {
   const all = byId("ack-all");
   all.hidden = ids.length < 2;
   put(all, `Acknowledge all ${ids.length}`);
-  put(byId("alarms-title"), count ? `Alarms: ${count}, ${ids.length} not acknowledged` : "Alarms");
+  const stand = count ? `Alarms: ${count}, ${ids.length} not acknowledged` : "Alarms";
+  put(byId("alarms-title"), away ? `${stand}, ${away} put away` : stand);
   const { kept } = byId("alarms");
   all.onclick = async () => {
     for (const [id, occurrence] of ids.map((id) => [id, kept.get(id).parts.occurrence])) {

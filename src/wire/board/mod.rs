@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::exchange::Publication;
-use crate::safety::alarm::{AlarmRecord, AlarmState};
+use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState};
 use crate::safety::fact::{Fact, Operator};
 use crate::safety::reading::Reading;
 use crate::safety::risk::Level;
@@ -54,6 +54,8 @@ pub struct Changes {
     pub zones: BTreeSet<ZoneId>,
     /// Alarms that changed.
     pub alarms: BTreeSet<AlarmId>,
+    /// Whether the figures of the alarm system changed.
+    pub figures: bool,
     /// Sequences that changed.
     pub sequences: BTreeSet<SequenceId>,
     /// Notices, in order.
@@ -70,6 +72,7 @@ impl Changes {
             && self.devices.is_empty()
             && self.zones.is_empty()
             && self.alarms.is_empty()
+            && !self.figures
             && self.sequences.is_empty()
             && self.notices.is_empty()
             && self.events.is_empty()
@@ -89,6 +92,7 @@ pub struct Board {
     zones: Vec<ZoneStatus>,
     devices: Devices,
     alarms: Vec<AlarmRecord>,
+    figures: AlarmFigures,
     sequences: Vec<SequenceState>,
     selected: BTreeMap<SequenceId, (Operator, Uptime)>,
     notices: VecDeque<Value>,
@@ -108,6 +112,7 @@ impl Board {
             zones: vec![ZoneStatus::default(); site.zones.len()],
             devices: Devices::new(&site, now.wall),
             alarms: vec![AlarmRecord::default(); site.alarms.len()],
+            figures: AlarmFigures::default(),
             sequences: site.sequences.iter().map(|spec| idle(spec.mode)).collect(),
             selected: BTreeMap::new(),
             notices: VecDeque::with_capacity(NOTICES_MAX),
@@ -163,6 +168,10 @@ impl Board {
             Fact::Alarm(change) => {
                 self.alarms[change.alarm.index()] = change.now.clone();
                 changes.alarms.insert(change.alarm);
+            }
+            Fact::AlarmFigures(figures) => {
+                self.figures = *figures;
+                changes.figures = true;
             }
             Fact::Sequence(change) => self.take_sequence(change, changes),
             Fact::Notice(it) => {
@@ -269,7 +278,30 @@ impl Board {
         SequenceExtras { readings: &self.readings, selected_by: selected.map(|(by, _)| &**by) }
     }
 
-    /// Alarms that are not normal.
+    /// The figures of the alarm system. The core tells them at most every ten seconds; what can be counted here
+    /// is counted anew.
+    #[must_use]
+    pub fn figures(&self) -> AlarmFigures {
+        let count = |wanted: fn(&AlarmRecord) -> bool| {
+            u32::try_from(self.alarms.iter().filter(|it| wanted(it)).count()).unwrap_or(u32::MAX)
+        };
+        AlarmFigures {
+            standing: count(|it| it.state.is_annunciated()),
+            unacknowledged: count(|it| it.state.is_unseen()),
+            chattering: count(|it| it.chattering),
+            shelved: count(|it| it.state == AlarmState::Shelved),
+            suppressed: count(|it| it.state == AlarmState::Suppressed),
+            out_of_service: count(|it| it.state == AlarmState::OutOfService),
+            ..self.figures
+        }
+    }
+
+    /// Alarms that are annunciated: neither normal nor put away.
+    pub fn annunciated(&self) -> impl Iterator<Item = (AlarmId, &AlarmRecord)> {
+        self.standing().filter(|(_, record)| record.state.is_annunciated())
+    }
+
+    /// Alarms that are not normal, also those that are put away.
     pub fn standing(&self) -> impl Iterator<Item = (AlarmId, &AlarmRecord)> {
         let all = self.alarms.iter().enumerate().map(|(i, record)| (AlarmId::at(i), record));
         all.filter(|(_, record)| record.state != AlarmState::Normal)
@@ -284,8 +316,8 @@ impl Board {
     /// Names of alarms that say that a part of emberwatch itself fails now.
     #[must_use]
     pub fn failing(&self) -> Vec<&str> {
-        let active =
-            |record: &AlarmRecord| matches!(record.state, AlarmState::UnackActive | AlarmState::AckActive);
+        // Also where somebody shelved it: it fails all the same.
+        let active = |record: &AlarmRecord| record.stands || record.state.is_active();
         let own = self.standing().filter(|(alarm, record)| {
             matches!(self.site[*alarm].source, AlarmSource::System(_)) && active(record)
         });
@@ -311,8 +343,12 @@ impl Board {
         let site = &self.site;
         let mut summary = RoomSummary { level: self.room_level(room), ..RoomSummary::default() };
         for (_, record) in self.standing().filter(|(alarm, _)| site[*alarm].room == room) {
+            if record.state.is_away() {
+                *summary.put_away.entry(record.state.word()).or_default() += 1;
+                continue;
+            }
             *summary.alarms.entry(record.priority.unwrap_or(Priority::Low)).or_default() += 1;
-            summary.unacknowledged += u32::from(unseen(record.state));
+            summary.unacknowledged += u32::from(record.state.is_unseen());
         }
         let (mut good, mut points) = (0_u32, 0_u32);
         for (index, spec) in site.devices.iter().enumerate() {
@@ -334,13 +370,6 @@ impl Board {
             }
         }
         summary
-    }
-}
-
-const fn unseen(state: AlarmState) -> bool {
-    match state {
-        AlarmState::UnackActive | AlarmState::UnackReturned | AlarmState::LatchedUnack => true,
-        AlarmState::Normal | AlarmState::AckActive | AlarmState::LatchedAck => false,
     }
 }
 

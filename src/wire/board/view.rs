@@ -32,6 +32,7 @@ impl Board {
         all.insert("points".to_owned(), Value::Object(points.collect()));
         all.insert("alarms".to_owned(), Value::Object(alarms.map(|it| self.alarm_view(it)).collect()));
         all.insert("sequences".to_owned(), Value::Object(sequences.collect()));
+        all.insert("alarm_figures".to_owned(), self.figures_view());
         all.insert("notices".to_owned(), self.notices.iter().cloned().collect());
         all.insert("events".to_owned(), self.events.iter().cloned().collect());
         Value::Object(all)
@@ -58,6 +59,9 @@ impl Board {
         put("points", changes.readings.iter().map(|(it, _)| self.point_view(*it)).collect());
         put("alarms", changes.alarms.iter().map(|it| self.alarm_view(*it)).collect());
         put("sequences", changes.sequences.iter().map(|it| self.sequence_view(*it)).collect());
+        if changes.figures {
+            all.insert("alarm_figures".to_owned(), self.figures_view());
+        }
         if !changes.notices.is_empty() {
             let notices = changes.notices.iter().map(|(_, body)| body.clone());
             all.insert("notices".to_owned(), notices.collect());
@@ -67,6 +71,10 @@ impl Board {
             all.insert("events".to_owned(), events.collect());
         }
         Some(Value::Object(all))
+    }
+
+    fn figures_view(&self) -> Value {
+        self.figures().named().into_iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect()
     }
 
     fn frame(&self) -> Map<String, Value> {

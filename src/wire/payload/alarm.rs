@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{document, priority, quantity};
-use crate::safety::alarm::AlarmRecord;
+use crate::safety::alarm::{AlarmRecord, AwayHow};
 use crate::safety::risk::Evidence;
 use crate::safety::rules::RuleKind;
 use crate::safety::rules::limit::Side;
@@ -45,13 +45,26 @@ pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value
             "votes": votes(&record.evidence),
             "because": because,
             "ack": record.acknowledged_by.as_deref(),
-            "shelved_until": null,
+            "active": record.stands,
+            "chattering": record.chattering,
+            "shelved_until": record.shelved_until().map(|at| time::rfc3339(envelope.wall(at))),
+            "away": record.away.as_deref().map(|away| put_away(site, &away.how)),
+            "flood_began_with": record.origin.map(|origin| &site[origin].name),
             "message": spec.message,
             "consequence": spec.consequence,
             "action": spec.action,
             "drill": false,
         }),
     )
+}
+
+/// How it is put away: by whom or what, and why.
+fn put_away(site: &Site, how: &AwayHow) -> Value {
+    match how {
+        AwayHow::Shelved { by, one_shot, .. } => json!({ "by": &**by, "one_shot": one_shot }),
+        AwayHow::Suppressed { group } => json!({ "by": site[*group].name }),
+        AwayHow::OutOfService { by, reason } => json!({ "by": &**by, "reason": &**reason }),
+    }
 }
 
 /// The rule behind an alarm.
@@ -66,7 +79,8 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
         | AlarmSource::NotArmed(_)
         | AlarmSource::Cutting(_)
         | AlarmSource::CutFailed(_)
-        | AlarmSource::System(_) => None,
+        | AlarmSource::System(_)
+        | AlarmSource::Flood(_) => None,
     }
 }
 
@@ -96,7 +110,7 @@ fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<Zo
         AlarmSource::NotArmed(it) | AlarmSource::Cutting(it) | AlarmSource::CutFailed(it) => {
             Some(site[it].zone)
         }
-        AlarmSource::Silent(_) | AlarmSource::Faulty(_) | AlarmSource::System(_) => {
+        AlarmSource::Silent(_) | AlarmSource::Faulty(_) | AlarmSource::System(_) | AlarmSource::Flood(_) => {
             device.map(|device| site[device].zone)
         }
     }

@@ -28,7 +28,7 @@ pub struct Event {
 pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event> {
     let site = envelope.site;
     match fact {
-        Fact::Reading { .. } | Fact::Finding(_) | Fact::Outlook(_) => None,
+        Fact::Reading { .. } | Fact::Finding(_) | Fact::Outlook(_) | Fact::AlarmFigures(_) => None,
         Fact::Level(change) if change.level == change.was => None,
         Fact::Level(change) => {
             let body = json!({
@@ -121,6 +121,10 @@ const fn target(request: &Request) -> (&'static str, Target) {
     match *request {
         Request::Acknowledge { alarm, .. } => ("acknowledge", Target::Alarm(alarm)),
         Request::ResetAlarm { alarm } => ("reset", Target::Alarm(alarm)),
+        Request::Shelve { alarm, .. } => ("shelve", Target::Alarm(alarm)),
+        Request::Unshelve { alarm } => ("unshelve", Target::Alarm(alarm)),
+        Request::OutOfService { alarm, .. } => ("out-of-service", Target::Alarm(alarm)),
+        Request::InService { alarm } => ("in-service", Target::Alarm(alarm)),
         Request::Abort { sequence, .. } => ("abort", Target::Sequence(sequence)),
         Request::Arm { sequence } => ("arm", Target::Sequence(sequence)),
         Request::Disarm { sequence } => ("disarm", Target::Sequence(sequence)),

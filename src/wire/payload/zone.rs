@@ -89,6 +89,8 @@ pub fn zone_level(envelope: &Envelope, zone: ZoneId, status: &ZoneStatus) -> Val
 pub struct RoomSummary {
     /// The worst level of its zones.
     pub level: Level,
+    /// Alarms that are shelved, suppressed or out of service, by that word.
+    pub put_away: BTreeMap<&'static str, u32>,
     /// Standing alarms by priority.
     pub alarms: BTreeMap<Priority, u32>,
     /// Standing alarms that nobody has seen.
@@ -118,6 +120,7 @@ pub fn room_summary(envelope: &Envelope, room: RoomId, summary: &RoomSummary) ->
             "priority": summary.alarms.keys().next_back().copied().map(priority),
             "alarms": alarms,
             "unacknowledged": summary.unacknowledged,
+            "put_away": summary.put_away,
             "quality_pct": summary.quality_pct.map(|pct| (pct * 10.0).round() / 10.0),
             "devices": { "online": summary.devices_online, "of": summary.devices },
             "sequences": summary.sequences,

@@ -500,9 +500,22 @@ impl Game {
                 let occurrence = if stale { seen.saturating_sub(1) } else { seen };
                 Request::Acknowledge { alarm, occurrence }
             }
-            _ => Request::ResetAlarm { alarm },
+            _ => self.about_alarm(alarm),
         };
         self.people(request, who);
+    }
+
+    /// What else people ask of alarms. Thrown with dice of its own, so that old seeds stay what they were.
+    fn about_alarm(&self, alarm: AlarmId) -> Request {
+        let mut dice = Dice::new(self.now);
+        let lasting = Millis(dice.between(1, 1_200_000));
+        match dice.between(0, 5) {
+            0 | 1 => Request::Shelve { alarm, occurrence: None, lasting, one_shot: dice.chance(5000) },
+            2 => Request::Unshelve { alarm },
+            3 => Request::OutOfService { alarm, reason: "new sensor".into() },
+            4 => Request::InService { alarm },
+            _ => Request::ResetAlarm { alarm },
+        }
     }
 
     /// Ends the core and starts it from its memory. Answers under way are lost, contacts go on moving. What

@@ -1,5 +1,6 @@
 //! The simulation: dice, a random house, the game, and the referee.
 
+mod alarms;
 pub(crate) mod dice;
 pub(crate) mod game;
 pub(crate) mod referee;

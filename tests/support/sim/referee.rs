@@ -13,6 +13,7 @@ use emberwatch::safety::site::{OutputKind, RuleId, SequenceId};
 use emberwatch::safety::{GAP_MAX, Safety};
 use emberwatch::units::{Millis, Uptime};
 
+use super::alarms::AlarmBook;
 use super::room::{House, RANGE};
 
 /// What an invariant's breach looks like.
@@ -26,6 +27,7 @@ pub(crate) struct Referee {
     house: Arc<House>,
     points: Vec<PointBook>,
     sequences: Vec<SequenceBook>,
+    alarms: AlarmBook,
     fresh_from: Uptime,
     last_scan: Option<Uptime>,
     pub(crate) starts: u64,
@@ -86,7 +88,7 @@ enum End {
     Skipped,
 }
 
-fn demand(holds: bool, invariant: &str, what: impl FnOnce() -> String) -> Verdict {
+pub(crate) fn demand(holds: bool, invariant: &str, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(format!("{invariant}: {}", what())) }
 }
 
@@ -96,6 +98,7 @@ impl Referee {
         let sequences = house.site.sequences.iter();
         Self {
             points: vec![book; house.site.points.len()],
+            alarms: AlarmBook::new(&house.site),
             sequences: sequences
                 .map(|spec| SequenceBook { mode: spec.mode, run: None, selected: None })
                 .collect(),
@@ -112,6 +115,7 @@ impl Referee {
         self.points = fresh.points;
         self.fresh_from = now;
         self.last_scan = None;
+        self.alarms.restart();
         self.sequences.iter_mut().for_each(|book| book.selected = None);
     }
 
@@ -143,13 +147,14 @@ impl Referee {
                     self.ordered(order, now)?;
                 }
                 Output::Fact(Fact::Sequence(change)) => self.changed(change, now, inputs)?,
+                Output::Fact(Fact::Alarm(change)) => self.alarms.changed(&self.house.site, change)?,
                 Output::Fact(Fact::Followed { by, request }) => self.followed(by, request, now)?,
                 Output::Fact(
                     Fact::Reading { .. }
                     | Fact::Finding(_)
                     | Fact::Outlook(_)
                     | Fact::Level(_)
-                    | Fact::Alarm(_)
+                    | Fact::AlarmFigures(_)
                     | Fact::LoneVote { .. }
                     | Fact::Notice(_)
                     | Fact::Gap { .. }
@@ -424,7 +429,13 @@ impl Referee {
 
     fn followed(&mut self, by: &Operator, request: &Request, now: Uptime) -> Verdict {
         match request {
-            Request::Acknowledge { .. } | Request::ResetAlarm { .. } | Request::Abort { .. } => Ok(()),
+            Request::Acknowledge { .. }
+            | Request::ResetAlarm { .. }
+            | Request::Shelve { .. }
+            | Request::Unshelve { .. }
+            | Request::OutOfService { .. }
+            | Request::InService { .. }
+            | Request::Abort { .. } => Ok(()),
             Request::Arm { sequence } => {
                 let book = &mut self.sequences[sequence.index()];
                 let real = book.run.take().is_some_and(|run| !run.shadow);

@@ -1,5 +1,6 @@
 //! A random site: one to three rooms, each with two to five channels, a vote, breakers and sequences.
 
+use emberwatch::safety::alarm::settings::AlarmSettings;
 use emberwatch::safety::risk::Level;
 use emberwatch::safety::rules::deviation::{Against, Deviation, Sides};
 use emberwatch::safety::rules::limit::{Limit, Side, Step};
@@ -298,7 +299,16 @@ impl House {
         let sequences = (0..self.site.sequences.len())
             .map(SequenceId::at)
             .flat_map(|id| [AlarmSource::NotArmed(id), AlarmSource::Cutting(id), AlarmSource::CutFailed(id)]);
-        let sources: Vec<AlarmSource> = rules.chain(devices).chain(sequences).collect();
+        let flood = AlarmSource::Flood(RoomId(0));
+        let sources: Vec<AlarmSource> = rules.chain(devices).chain(sequences).chain([flood]).collect();
+        // So that there are floods, and that what was seen is told anew.
+        self.site.alarm_settings = AlarmSettings {
+            re_alarm: Millis::from_secs(600),
+            flood_begins: 3,
+            flood_ends: 2,
+            flood_within: Millis::from_secs(60),
+            ..AlarmSettings::default()
+        };
         self.site.alarms = sources
             .into_iter()
             .enumerate()
@@ -306,7 +316,7 @@ impl House {
                 name: format!("alarm-{index}"),
                 room: RoomId(0),
                 source,
-                latched: index.is_multiple_of(5),
+                latched: index.is_multiple_of(5) && source != flood,
                 message: String::new(),
                 consequence: String::new(),
                 action: String::new(),

@@ -198,8 +198,8 @@ impl Hear {
         let pulse = Pulse {
             loop_silent_ms: silent.0,
             level: self.board.level(),
-            priority: self.board.standing().filter_map(|(_, record)| record.priority).max(),
-            alarms: self.board.standing().count(),
+            priority: self.board.annunciated().filter_map(|(_, record)| record.priority).max(),
+            alarms: self.board.annunciated().count(),
             runs: self.board.runs_under_way().count(),
         };
         let envelope = Envelope { now, ..self.board.envelope() };

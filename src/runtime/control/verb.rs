@@ -1,0 +1,34 @@
+//! What a person may ask about an alarm on the local socket.
+
+use serde::{Deserialize, Serialize};
+
+/// What can be asked about an alarm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AlarmVerb {
+    /// "I have seen this occurrence."
+    Ack {
+        /// The occurrence that was seen.
+        occurrence: u64,
+    },
+    /// Let go of it, if it is latched and its cause has gone.
+    Reset {},
+    /// Do not tell of it for a while.
+    Shelve {
+        /// For how long.
+        for_ms: u64,
+        /// End it as soon as the cause goes.
+        one_shot: bool,
+        /// The occurrence that was seen, or any.
+        occurrence: Option<u64>,
+    },
+    /// Tell of it again.
+    Unshelve {},
+    /// Take it out of service.
+    OutOfService {
+        /// Why.
+        reason: String,
+    },
+    /// Put it back into service.
+    InService {},
+}

@@ -88,7 +88,7 @@ pub enum Request {
     OutOfService {
         /// The alarm.
         alarm: AlarmId,
-        /// Why; not empty.
+        /// Why: one line of at most 200 characters, not empty.
         reason: Arc<str>,
     },
     /// Put this alarm back into service.
@@ -168,7 +168,7 @@ pub enum Refusal {
     LifeSafety,
     /// For no time at all, or for longer than the site allows.
     TooLong,
-    /// An alarm is taken out of service for a reason, and none was given.
+    /// An alarm is taken out of service for a reason, in one line of at most 200 characters.
     NoReason,
 }
 

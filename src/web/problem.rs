@@ -54,7 +54,10 @@ impl Problem {
             Refusal::TooLong => {
                 ("too-long", "No time, or a longer one than `shelve_max` of the configuration: ask for less.")
             }
-            Refusal::NoReason => ("no-reason", "An alarm is taken out of service for a reason: send it."),
+            Refusal::NoReason => (
+                "no-reason",
+                "An alarm is taken out of service for a reason: one line of at most 200 characters.",
+            ),
             Refusal::CauseStands => {
                 ("cause-stands", "The cause is still there, or not known to be gone: remove it first.")
             }

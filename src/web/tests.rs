@@ -159,8 +159,12 @@ fn status(reply: &str) -> u16 {
     reply.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
-const ASKS: [(&str, &str); 8] = [
+const ASKS: [(&str, &str); 12] = [
     ("/api/v1/alarms/cell-temp/ack", r#"{"occurrence":2}"#),
+    ("/api/v1/alarms/cell-temp/shelve", r#"{"for_s":60,"one_shot":true}"#),
+    ("/api/v1/alarms/cell-temp/unshelve", ""),
+    ("/api/v1/alarms/cell-temp/out-of-service", r#"{"reason":"new sensor"}"#),
+    ("/api/v1/alarms/cell-temp/in-service", ""),
     ("/api/v1/alarms/cell-temp/reset", ""),
     ("/api/v1/sequences/cut-rack-1/abort", r#"{"run":7}"#),
     ("/api/v1/sequences/cut-rack-1/abort", ""),
@@ -235,6 +239,8 @@ async fn malformed_requests_are_told_what_is_wrong() {
     let deep = "[".repeat(4000);
     for (path, body, expected) in [
         ("/api/v1/alarms/cell-temp/ack", "", 400),
+        ("/api/v1/alarms/cell-temp/shelve", "", 400),
+        ("/api/v1/alarms/cell-temp/out-of-service", "", 400),
         ("/api/v1/alarms/cell-temp/ack", r#"{"occurrence":-1}"#, 400),
         ("/api/v1/alarms/cell-temp/ack", r#"{"occurence":1}"#, 400),
         ("/api/v1/alarms/cell-temp/ack", deep.as_str(), 400),

@@ -178,7 +178,9 @@ pub const fn refusal(why: Refusal) -> &'static str {
             "it is about life safety, or stands for other alarms: it cannot be shelved or taken out of service"
         }
         Refusal::TooLong => "that is no time, or longer than this site allows",
-        Refusal::NoReason => "an alarm is taken out of service for a reason: give it",
+        Refusal::NoReason => {
+            "an alarm is taken out of service for a reason: give it, in one line of at most 200 characters"
+        }
     }
 }
 

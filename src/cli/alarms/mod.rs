@@ -39,12 +39,12 @@ enum What {
     /// What stands, and what is put away.
     List,
     /// Say that you have seen it, as it stands now.
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["id", "all"])))]
     Ack {
         /// The alarm, by its id.
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
         id: Option<String>,
         /// The occurrence that you saw; by default the one that stands now, which is shown.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", conflicts_with = "all")]
         occurrence: Option<u64>,
         /// All that nobody has seen; each is shown.
         #[arg(long)]

@@ -24,9 +24,6 @@ use crate::wire::{Board, payload, text};
 /// The loop answers within a tick; longer than this it is not heard.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 200;
-
 /// The board, and the way to the loop.
 pub(in crate::runtime) struct People {
     ears: Ears,
@@ -118,10 +115,7 @@ impl People {
         let Some(alarm) = self.ears.site.alarms.iter().position(|alarm| alarm.name == id) else {
             return Answer::Error(format!("no alarm `{id}`"));
         };
-        let request = match wish(AlarmId::at(alarm), verb) {
-            Ok(request) => request,
-            Err(sentence) => return Answer::Error(sentence),
-        };
+        let request = wish(AlarmId::at(alarm), verb);
         // An ear first: the answer cannot come before we listen.
         let hearing = self.ears.facts.subscribe();
         let input = Input::Asked { by: by.clone(), request: request.clone() };
@@ -142,22 +136,17 @@ impl People {
     }
 }
 
-fn wish(alarm: AlarmId, verb: AlarmVerb) -> Result<Request, String> {
-    Ok(match verb {
+fn wish(alarm: AlarmId, verb: AlarmVerb) -> Request {
+    match verb {
         AlarmVerb::Ack { occurrence } => Request::Acknowledge { alarm, occurrence },
         AlarmVerb::Reset {} => Request::ResetAlarm { alarm },
         AlarmVerb::Shelve { for_ms, one_shot, occurrence } => {
             Request::Shelve { alarm, occurrence, lasting: Millis(for_ms), one_shot }
         }
         AlarmVerb::Unshelve {} => Request::Unshelve { alarm },
-        AlarmVerb::OutOfService { reason } => {
-            if REASON_CHARS_MAX < reason.chars().count() || reason.chars().any(char::is_control) {
-                return Err(format!("a reason is one line of at most {REASON_CHARS_MAX} characters"));
-            }
-            Request::OutOfService { alarm, reason: reason.into() }
-        }
+        AlarmVerb::OutOfService { reason } => Request::OutOfService { alarm, reason: reason.into() },
         AlarmVerb::InService {} => Request::InService { alarm },
-    })
+    }
 }
 
 async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<Result<(), Refusal>> {

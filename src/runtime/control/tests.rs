@@ -204,7 +204,7 @@ async fn a_person_shelves_in_their_own_name_and_is_told_why_not() {
     assert!(matches!(&unknown, CallFault::Refused(why) if why.contains("no alarm `attic`")), "{unknown:?}");
     let reason = "x".repeat(201);
     let long = client.alarm("cell-temp", AlarmVerb::OutOfService { reason }).await.unwrap_err();
-    assert!(matches!(&long, CallFault::Refused(why) if why.contains("at most 200")), "{long:?}");
+    assert!(matches!(&long, CallFault::Declined(why) if why.contains("at most 200")), "{long:?}");
 }
 
 #[tokio::test]

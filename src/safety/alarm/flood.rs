@@ -1,4 +1,4 @@
-//! Floods: more new alarms in one room than a person can read.
+//! Floods: more alarms newly raised in one room than a person can read.
 //!
 //! A flood has one alarm, which stands for the further ones of its room. It begins when more than
 //! `flood_begins` came within `flood_within`. It ends when, for a minute, fewer than `flood_ends` came within
@@ -75,6 +75,8 @@ impl Floods {
         let room = self.rooms.get_mut(room.index())?;
         let group = room.group?;
         room.forget(now, within);
+        // A flood is many alarms, not one that comes often.
+        room.recent.retain(|(_, known)| *known != alarm);
         if begins < room.recent.len() {
             room.recent.pop_front();
         }
@@ -85,9 +87,7 @@ impl Floods {
         room.flooded = true;
         let (_, first) = *room.recent.front()?;
         let young = room.recent.iter().filter(|(at, _)| now.since(*at) <= BURST_WITHIN);
-        let mut burst: Vec<AlarmId> =
-            young.map(|(_, it)| *it).filter(|it| *it != first && *it != alarm).collect();
-        burst.dedup();
+        let burst = young.map(|(_, it)| *it).filter(|it| *it != first && *it != alarm).collect();
         Some(Onset { group, first, burst })
     }
 

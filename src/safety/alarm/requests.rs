@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::records::{AwayHow, HELD_MAX};
+use super::settings::REASON_CHARS_MAX;
 use super::{AlarmEvent, AlarmState, Alarms, Turn};
 use crate::safety::fact::{Operator, Output, Refusal, Request};
 use crate::safety::site::{AlarmId, Site};
@@ -121,7 +122,8 @@ impl Alarms {
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.may_silence(alarm, turn.site)?;
-        if reason.trim().is_empty() {
+        let short = reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(char::is_control);
+        if reason.trim().is_empty() || !short {
             return Err(Refusal::NoReason);
         }
         self.silence(alarm, AwayHow::OutOfService { by: by.clone(), reason: Arc::clone(reason) }, turn);

@@ -38,6 +38,9 @@ pub const SHELVE_MAX: Millis = Millis::from_secs(8 * 3600);
 /// What stands for so long though somebody has seen it must be seen anew: by each shift.
 pub const RE_ALARM: Millis = Millis::from_secs(8 * 3600);
 
+/// The longest reason for taking an alarm out of service, in characters: one line.
+pub const REASON_CHARS_MAX: usize = 200;
+
 /// The figures are told at most this often.
 pub const FIGURES_EVERY: Millis = Millis::from_secs(10);
 

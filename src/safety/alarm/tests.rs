@@ -342,6 +342,10 @@ fn shelves_end_by_time_by_cause_and_by_a_person() {
     assert_eq!(bench.ask(&Request::InService { alarm: HOT }).0, Err(Refusal::NothingToDo));
     let without = Request::OutOfService { alarm: HOT, reason: "  ".into() };
     assert_eq!(bench.ask(&without).0, Err(Refusal::NoReason));
+    for reason in ["x".repeat(201), "two\nlines".into()] {
+        let request = Request::OutOfService { alarm: HOT, reason: reason.into() };
+        assert_eq!(bench.ask(&request).0, Err(Refusal::NoReason));
+    }
 }
 
 #[test]
@@ -399,6 +403,18 @@ fn ten_alarms_in_ten_minutes_are_no_flood_and_eleven_are() {
     bench.pass(Millis::from_secs(600));
     bench.pass(FLOOD_CALM);
     assert_eq!((bench.figures().floods, bench.state(AlarmId(10))), (0, AlarmState::UnackActive));
+}
+
+#[test]
+fn one_alarm_that_comes_often_is_no_flood() {
+    let mut bench = Bench::new();
+    for _ in 0..15 {
+        bench.watch(HOT);
+        bench.pass(Millis::from_secs(20));
+        bench.gone(HOT);
+        bench.pass(Millis::from_secs(20));
+    }
+    assert_eq!(bench.figures().floods, 0);
 }
 
 #[test]

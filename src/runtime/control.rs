@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! scan, probe, capture ──► <state_dir>/control.sock ──► the link's own task, between two polls
+//! record ───────────────►                          ──► copies of what the safety loop takes in
 //! ```
 //!
 //! Many panels accept one client only, and a serial line has room for one master: whoever wants to look at a
@@ -9,14 +10,20 @@
 //! be written, changed or silenced here. It runs among the edges: what happens on it never waits for, and never
 //! holds up, the safety loop. Where it cannot be had, only this is missing, and the log says so.
 //!
+//! `record` is the one that looks at the safety loop: it is handed copies of what the loop took in, through a bounded
+//! queue; what finds the queue full is counted and left out.
+//!
 //! Who may connect is a matter of file rights: the socket has mode 0660 and lies in the state directory. Each
 //! client is logged with its user and process.
 
 mod client;
 mod place;
 pub mod protocol;
+mod record;
 mod server;
 
 pub use client::{CallFault, Client};
 pub use place::{SOCKET_NAME, socket_in};
+pub use protocol::Recorded;
+pub(super) use record::Recordings;
 pub(super) use server::{Listening, Served};

@@ -4,11 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::protocol::{Answer, Command, LINE_BYTES_MAX, LinkEntry, Wanted, unhex};
+use super::protocol::{Answer, Command, LINE_BYTES_MAX, LinkEntry, Recorded, Wanted, unhex};
 use crate::field::ask::Asker;
 use crate::field::frames::RawFrame;
 use crate::field::pdu::{Reply, Request};
@@ -124,6 +126,38 @@ impl Client {
                 Ok(frame) => frames.push(frame),
                 Err(next) => return Ok((frames, next)),
             }
+        }
+    }
+
+    /// Asks for a recording of all that comes into the core. It comes by [`recorded`](Self::recorded).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn begin_recording(&mut self) -> Result<(), CallFault> {
+        self.say(&Command::Record {}).await
+    }
+
+    /// Asks for the end of the recording: the rest comes by [`recorded`](Self::recorded).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn end_recording(&mut self) -> Result<(), CallFault> {
+        Ok(self.writer.write_all(b"\n").await?)
+    }
+
+    /// The next bytes of the recording and what it holds so far; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn recorded(&mut self) -> Result<Option<(Vec<u8>, Recorded)>, CallFault> {
+        match self.hear().await? {
+            Answer::Recorded(part) => {
+                let bytes = BASE64.decode(&part.bytes).map_err(|_| CallFault::Strange)?;
+                Ok(Some((bytes, part)))
+            }
+            Answer::End { .. } => Ok(None),
+            Answer::Error(sentence) => Err(CallFault::Refused(sentence)),
+            _ => Err(CallFault::Strange),
         }
     }
 

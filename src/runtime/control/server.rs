@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::place::{Place, listen};
 use super::protocol::{Answer, Command, FrameEntry, LINE_BYTES_MAX, LinkEntry, hex};
+use super::record::Recordings;
 use crate::clock;
 use crate::field::Field;
 use crate::field::frames::FrameLog;
@@ -71,17 +72,23 @@ impl Links for Field {
 pub(in crate::runtime) struct Served<L> {
     links: Arc<L>,
     entries: Arc<Vec<LinkEntry>>,
+    recordings: Option<Recordings>,
 }
 
 impl<L> Served<L> {
-    pub(in crate::runtime) fn new(links: Arc<L>, options: &[LinkOptions]) -> Self {
-        Self { links, entries: Arc::new(options.iter().map(LinkEntry::of).collect()) }
+    pub(in crate::runtime) fn new(
+        links: Arc<L>,
+        options: &[LinkOptions],
+        recordings: Option<Recordings>,
+    ) -> Self {
+        Self { links, entries: Arc::new(options.iter().map(LinkEntry::of).collect()), recordings }
     }
 }
 
 impl<L> Clone for Served<L> {
     fn clone(&self) -> Self {
-        Self { links: Arc::clone(&self.links), entries: Arc::clone(&self.entries) }
+        let (links, entries) = (Arc::clone(&self.links), Arc::clone(&self.entries));
+        Self { links, entries, recordings: self.recordings.clone() }
     }
 }
 
@@ -98,7 +105,7 @@ impl Listening {
         match listen(&path).await {
             Ok((listener, place)) => Some(Self { listener, _place: place }),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "no local socket: scan, probe and capture cannot ask this daemon");
+                tracing::warn!(path = %path.display(), %error, "no local socket: scan, probe, capture and record cannot ask this daemon");
                 None
             }
         }
@@ -159,7 +166,7 @@ async fn attend<L: Links>(stream: UnixStream, admitted: bool, served: Served<L>)
     }
 }
 
-struct Talk {
+pub(super) struct Talk {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
 }
@@ -182,7 +189,7 @@ impl Talk {
         Ok(Some(line))
     }
 
-    async fn say(&mut self, answer: &Answer) -> io::Result<()> {
+    pub(super) async fn say(&mut self, answer: &Answer) -> io::Result<()> {
         let mut line = serde_json::to_string(answer).map_err(io::Error::other)?;
         line.push('\n');
         if LINE_BYTES_MAX < line.len() {
@@ -193,7 +200,7 @@ impl Talk {
     }
 
     /// Resolves when the client hangs up, or says something where it should listen.
-    async fn gone(&mut self) {
+    pub(super) async fn gone(&mut self) {
         let mut byte = [0];
         let _ = self.reader.read(&mut byte).await;
     }
@@ -216,6 +223,10 @@ impl<L: Links> Served<L> {
             Command::Frames { link, since, follow } => match self.links.log_of(&link) {
                 Some(log) => send_frames(&log, since, follow, client).await,
                 None => client.say(&self.no_link(&link)).await,
+            },
+            Command::Record {} => match &self.recordings {
+                Some(recordings) => recordings.send(client).await,
+                None => client.say(&Answer::Error("nothing can be recorded here".to_owned())).await,
             },
         }
     }

@@ -58,7 +58,8 @@ impl Table {
             match (&mut below.value, value.value) {
                 (Node::List(below), Node::List(above)) => {
                     for item in above {
-                        let same = |known: &&mut At<Node>| id_of(known).is_some() && id_of(known) == id_of(&item);
+                        let same =
+                            |known: &&mut At<Node>| id_of(known).is_some() && id_of(known) == id_of(&item);
                         match below.iter_mut().find(same) {
                             Some(known) => *known = item,
                             None => below.push(item),

@@ -11,7 +11,7 @@ use crate::safety::site::{PointId, Site};
 use crate::units::{Millis, Now, Uptime, Value};
 
 /// How long the modelled breaker takes to confirm.
-pub const CONFIRMS_AFTER: Millis = Millis(150);
+const CONFIRMS_AFTER: Millis = Millis(150);
 
 /// Who answers the orders of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,13 @@ pub(super) struct Breaker {
 impl Breaker {
     /// `fed`: which points the recording reads by itself.
     pub(super) const fn new(fed: Vec<bool>) -> Self {
-        Self { answers: Vec::new(), effects: BTreeMap::new(), fed, reads: BTreeMap::new(), polls: BTreeMap::new() }
+        Self {
+            answers: Vec::new(),
+            effects: BTreeMap::new(),
+            fed,
+            reads: BTreeMap::new(),
+            polls: BTreeMap::new(),
+        }
     }
 
     /// Takes an order.

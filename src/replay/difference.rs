@@ -75,7 +75,8 @@ mod tests {
     use crate::safety::risk::Level;
 
     fn firsts(marks: &[(&str, &[u64])]) -> Firsts {
-        let times = |at: &[u64]| Times { at: at.iter().map(|at| Millis(*at)).collect(), count: at.len() as u64 };
+        let times =
+            |at: &[u64]| Times { at: at.iter().map(|at| Millis(*at)).collect(), count: at.len() as u64 };
         let marks = marks.iter().map(|(name, at)| (Mark::Zone((*name).to_owned(), Level::Watch), times(at)));
         Firsts { marks: marks.collect() }
     }

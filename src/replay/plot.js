@@ -2,9 +2,9 @@
 // Everything below draws from `data`; one shared span of time [from, to] in milliseconds rules all charts.
 const data = JSON.parse(document.getElementById("data").textContent);
 const root = document.documentElement, tip = document.getElementById("tip");
-const LEFT = 62, RIGHT = 16, LEVELS = ["normal", "watch", "warning", "danger"];
-const LIGHT = ["#2563eb", "#0f9488", "#7c3aed", "#0e7fb8", "#be185d", "#4d7c0f", "#475569", "#92400e"];
-const DARK = ["#6ea2ff", "#3ecfbf", "#b592ff", "#4cc3f5", "#f472b6", "#a3d150", "#a5b4c6", "#d9a066"];
+const LEFT = 78, LEVELS = ["normal", "watch", "warning", "danger"];
+const LIGHT = ["#2563eb", "#0f9488", "#7c3aed", "#0891d1", "#be185d", "#4d7c0f", "#475569", "#8a4b1f", "#14532d", "#a21caf", "#1e3a8a", "#6b7280"];
+const DARK = ["#6ea2ff", "#3ecfbf", "#b592ff", "#4cc3f5", "#f472b6", "#a3d150", "#a5b4c6", "#d9a066", "#7ddc9a", "#e27bf0", "#93a8ff", "#8b95a5"];
 const whole = [Math.min(data.begin, data.end), Math.max(data.end, data.begin + 1)];
 let [from, to] = whole, cursor = null, drag = null;
 const charts = [];
@@ -23,12 +23,18 @@ const seconds = ms => {
   return `${Math.floor(s / 3600)}:${pad(s / 60 % 60)}:${(s % 60 < 10 ? "0" : "") + (s % 60).toFixed(decimals)}`;
 };
 const number = v => v === undefined ? "–" : String(+v.toFixed(Math.abs(v) < 10 ? 3 : Math.abs(v) < 100 ? 2 : 1));
-const x = (ms, width) => LEFT + (ms - from) / (to - from) * (width - LEFT - RIGHT);
-const time = (px, width) => from + (px - LEFT) / (width - LEFT - RIGHT) * (to - from);
+// Limits are named in a margin of their own, where there is room for one.
+const margin = width => width > 760 && data.groups.some(group => group.limits.length) ? 158 : 16;
+const x = (ms, width) => LEFT + (ms - from) / (to - from) * (width - LEFT - margin(width));
+const time = (px, width) => from + (px - LEFT) / (width - LEFT - margin(width)) * (to - from);
+const clipped = (g, text, room) => {
+  while (text.length > 3 && g.measureText(text).width > room) text = text.replace(/…$/, "").slice(0, -1) + "…";
+  return text;
+};
 
 function steps(low, high, count) {
   const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map(n => n * power).find(n => raw <= n) || raw;
+  const step = [1, 2, 2.5, 5, 10].map(n => n * power).find(n => raw <= n) || raw;
   const all = [];
   for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-9; v += step) all.push(Math.abs(v) < step * 1e-9 ? 0 : v);
   return all;
@@ -88,6 +94,7 @@ function over(g, width, top, bottom) {
 function axis(g, width, y) {
   g.fillStyle = css("--soft"); g.textAlign = "center"; g.textBaseline = "top";
   for (const [t, text] of timeSteps(Math.max(3, width / 110))) g.fillText(text, x(t, width), y);
+  g.textAlign = "right"; g.fillStyle = css("--faint"); g.fillText(whole[1] < 7200e3 ? "s" : "h:min", LEFT - 26, y);
 }
 const decisions = data.entries.filter(e => e.kind === "sequence" && e.event !== "mode");
 const raised = data.entries.filter(e => e.kind === "alarm" && (e.event === "raised" || e.event === "escalated"));
@@ -100,7 +107,7 @@ function levelsChart() {
   card.append(el("div", { className: "head" }, el("h2", { textContent: "Levels of the zones, alarms, decisions" }), legend));
   const height = 14 + lanes * row + 3 * 20 + 26, canvas = surface(card, height, "Levels of the zones over time");
   const draw = () => {
-    const [g, width] = begin(canvas), right = width - RIGHT;
+    const [g, width] = begin(canvas), right = width - margin(width);
     data.zones.forEach((zone, index) => {
       const y = 10 + index * row;
       g.fillStyle = css("--normal"); g.globalAlpha = 0.55; g.fillRect(LEFT, y, right - LEFT, row - 6); g.globalAlpha = 1;
@@ -109,14 +116,11 @@ function levelsChart() {
         if (band[1] !== "normal" && a < b) { g.fillStyle = css(`--${band[1]}`); g.fillRect(a, y, Math.max(1.5, b - a), row - 6); }
       });
       g.fillStyle = css("--soft"); g.textAlign = "right"; g.textBaseline = "middle";
-      let name = zone.name;
-      while (name.length > 3 && g.measureText(name).width > LEFT - 12) name = name.replace(/…$/, "").slice(0, -1) + "…";
-      g.fillText(name, LEFT - 8, y + (row - 6) / 2 + 0.5);
+      g.fillText(clipped(g, zone.name, LEFT - 12), LEFT - 8, y + (row - 6) / 2 + 0.5);
     });
     const lane = (index, mark, all, level, text) => {
       const y = 14 + lanes * row + index * 20 + 6;
       g.fillStyle = css("--faint"); g.textAlign = "right"; g.textBaseline = "middle"; g.fillText(text, LEFT - 8, y);
-      vertical(g, -9, 0, 0, "transparent");
       g.strokeStyle = css("--grid"); g.beginPath(); g.moveTo(LEFT, y + 0.5); g.lineTo(right, y + 0.5); g.stroke();
       g.textAlign = "center"; g.font = "13px sans-serif";
       for (const e of all) if (from <= e.t && e.t <= to) { g.fillStyle = css(`--${level(e)}`); g.fillText(mark, x(e.t, width), y); }
@@ -144,7 +148,7 @@ function chart(group) {
   });
   const canvas = surface(card, group.unit ? 230 : 150, `${group.zone}, ${unit}, over time`);
   const draw = () => {
-    const [g, width, height] = begin(canvas), top = 12, bottom = height - 28, right = width - RIGHT;
+    const [g, width, height] = begin(canvas), top = 12, bottom = height - 28, right = width - margin(width);
     swatches.forEach((swatch, index) => { swatch.style.background = colour(index); });
     const shown = group.series.map((series, index) => ({ series, index })).filter(s => !hidden.has(s.index));
     let low = Infinity, high = -Infinity;
@@ -171,26 +175,14 @@ function chart(group) {
     g.save(); g.beginPath(); g.rect(LEFT, top - 8, right - LEFT, bottom - top + 8); g.clip();
     for (const e of decisions) if (from <= e.t && e.t <= to) vertical(g, x(e.t, width), top, bottom, css("--decision"), [1, 3]);
     for (const e of raised) if (from <= e.t && e.t <= to && e.level !== "normal") { g.globalAlpha = 0.35; vertical(g, x(e.t, width), top, bottom, css(`--${e.level}`)); g.globalAlpha = 1; }
-    const taken = [];
-    for (const l of group.limits.slice().sort((a, b) => b.value - a.value)) {
-      const inside = low <= l.value && l.value <= high, py = inside ? y(l.value) : l.value > high ? top + 6 : bottom - 8;
-      g.strokeStyle = css(`--${l.level}`);
-      if (inside) { g.setLineDash([6, 4]); g.beginPath(); g.moveTo(LEFT, Math.round(py) + 0.5); g.lineTo(right, Math.round(py) + 0.5); g.stroke(); g.setLineDash([]); }
-      l.drawn = [inside, py];
+    const limits = group.limits.slice().sort((a, b) => b.value - a.value);
+    for (const l of limits) if (low <= l.value && l.value <= high) {
+      g.strokeStyle = css(`--${l.level}`); g.setLineDash([6, 4]); g.beginPath();
+      g.moveTo(LEFT, Math.round(y(l.value)) + 0.5); g.lineTo(right, Math.round(y(l.value)) + 0.5); g.stroke(); g.setLineDash([]);
     }
     shown.forEach(({ series, index }) => line(g, series, colour(index), width, y));
-    for (const l of group.limits.slice().sort((a, b) => b.value - a.value)) {
-      const [inside, py] = l.drawn, text = `${inside ? "" : l.value > high ? "↑ " : "↓ "}${l.level} ${number(l.value)} · ${l.rule}`;
-      let ty = inside ? py - 8 : py;
-      const size = g.measureText(text).width + 8;
-      let tx = right - 4;
-      while (taken.some(t => Math.abs(t[0] - ty) < 14 && tx - size < t[2] && t[1] < tx)) tx = Math.min(...taken.filter(t => Math.abs(t[0] - ty) < 14).map(t => t[1])) - 4;
-      if (tx - size < LEFT) continue;
-      taken.push([ty, tx - size, tx]);
-      g.globalAlpha = 0.82; g.fillStyle = css("--card"); g.fillRect(tx - size, ty - 7, size, 14); g.globalAlpha = 1;
-      g.textAlign = "right"; g.fillStyle = css(`--${l.level}-ink`); g.fillText(text, tx - 4, ty);
-    }
     g.restore();
+    names(g, limits, { width, right, top, bottom, low, high, y });
     axis(g, width, height - 21);
     over(g, width, top, bottom);
     if (cursor !== null) for (const { series, index } of shown) {
@@ -199,6 +191,21 @@ function chart(group) {
     }
   };
   charts.push({ canvas, draw, group, hidden });
+}
+// The names of limits in the margin: each at its height as far as there is room, with a line to where it is meant.
+function names(g, limits, { width, right, top, bottom, low, high, y }) {
+  if (width - right < 100) return;
+  const wanted = limits.map(l => ({ l, far: l.value > high ? "↑ " : l.value < low ? "↓ " : "", y: Math.min(bottom - 2, Math.max(top, y(l.value))) }));
+  const most = Math.max(1, Math.floor((bottom - top) / 14) + 1), rows = wanted.slice(0, most);
+  rows.forEach((row, i) => { row.at = Math.max(row.y, i ? rows[i - 1].at + 14 : top); });
+  for (let i = rows.length - 1, floor = bottom; 0 <= i; i--, floor -= 14) rows[i].at = Math.min(rows[i].at, floor);
+  g.textAlign = "left"; g.textBaseline = "middle";
+  for (const row of rows) {
+    g.strokeStyle = css(`--${row.l.level}`); g.globalAlpha = 0.6; g.beginPath();
+    g.moveTo(right + 1, row.y + 0.5); g.lineTo(right + 9, row.at + 0.5); g.stroke(); g.globalAlpha = 1;
+    g.fillStyle = css(`--${row.l.level}-ink`);
+    g.fillText(clipped(g, `${row.far}${number(row.l.value)} ${row.l.level} · ${row.l.rule}`, width - right - 18), right + 12, row.at);
+  }
 }
 function line(g, series, style, width, y) {
   const first = Math.max(0, at(series.t, from)), last = Math.min(series.t.length - 1, at(series.t, to) + 1);
@@ -299,6 +306,14 @@ function list() {
   card.append(el("div", { className: "head" }, el("h2", { textContent: data.entries.length ? "What happened" : "Nothing happened" }), filters),
     el("div", { className: "scroll" }, el("table", { className: "list" }, body)));
 }
+// Where levels rise and sequences decide, with a margin.
+function events() {
+  const all = data.entries.filter(e => e.level !== "normal" && ["level", "alarm", "sequence", "order"].includes(e.kind) && whole[0] + 2e3 < e.t);
+  if (!all.length) return null;
+  const rising = all.filter(e => e.kind !== "level" || e.level === "danger"), last = (rising.length ? rising : all).at(-1).t;
+  const pad = Math.max(10e3, (last - all[0].t) * 0.25);
+  return [all[0].t - pad, last + pad];
+}
 function theme(name) {
   root.dataset.theme = name;
   document.getElementById("theme").textContent = name === "dark" ? "Light" : "Dark";
@@ -308,6 +323,9 @@ document.getElementById("title").textContent = data.title;
 document.getElementById("meta").textContent = `Site ${data.site}, replayed by emberwatch from ${seconds(whole[0])} to ${seconds(whole[1])}. Nothing was sent to any device.`;
 document.getElementById("notes").append(el("ul", { className: "notes" }, ...data.notes.map(textContent => el("li", { textContent }))));
 document.getElementById("reset").onclick = () => span(...whole);
+const happening = events();
+document.getElementById("events").disabled = !happening;
+document.getElementById("events").onclick = () => span(...happening);
 document.getElementById("theme").onclick = () => theme(isDark() ? "light" : "dark");
 addEventListener("keydown", event => {
   const size = to - from, move = { ArrowLeft: -0.2, ArrowRight: 0.2 }[event.key];
@@ -319,4 +337,6 @@ levelsChart();
 data.groups.forEach(chart);
 charts.forEach(listen);
 list();
+const given = /^#t=([\d.]+),([\d.]+)$/.exec(location.hash);
+if (given) span(given[1] * 1000, given[2] * 1000);
 theme(new URLSearchParams(location.search).get("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));

@@ -127,7 +127,8 @@ fn group(plot: &Plot<'_>, zone: ZoneId, unit: Unit, points: &[PointId]) -> Value
 
 fn line(plot: &Plot<'_>, point: PointId) -> Value {
     let buckets = plot.series.buckets(point);
-    let of = |pick: fn(&Bucket) -> f64| buckets.iter().map(|bucket| rounded(pick(bucket))).collect::<Vec<f64>>();
+    let of =
+        |pick: fn(&Bucket) -> f64| buckets.iter().map(|bucket| rounded(pick(bucket))).collect::<Vec<f64>>();
     let spread = buckets.iter().any(|bucket| bucket.low < bucket.high);
     json!({
         "name": text::point_key(plot.site, point),
@@ -145,7 +146,8 @@ fn rounded(number: f64) -> f64 {
 }
 
 fn bands(plot: &Plot<'_>, zone: &str, title: &str) -> Value {
-    let changes = plot.timeline.entries.iter().filter(|entry| entry.kind == Kind::Level && entry.subject == zone);
+    let changes =
+        plot.timeline.entries.iter().filter(|entry| entry.kind == Kind::Level && entry.subject == zone);
     let bands: Vec<Value> = changes.map(|entry| json!([entry.at.0, entry.level.word()])).collect();
     json!({ "name": zone, "title": if title.is_empty() { zone } else { title }, "bands": bands })
 }

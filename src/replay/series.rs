@@ -7,8 +7,11 @@ use super::player::Moment;
 use crate::safety::fact::{Fact, Output};
 use crate::safety::site::PointId;
 
-/// Buckets per point; a screen is not wider.
-const BUCKETS_MAX: usize = 2000;
+/// Buckets of all points together, and of one: a page stays below some ten megabytes, and a few points can be
+/// looked at closely.
+const BUCKETS_TOTAL_MAX: usize = 300_000;
+const BUCKETS_MIN: usize = 1000;
+const BUCKETS_MAX: usize = 8000;
 
 /// One stretch of time of one point.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +40,7 @@ struct Track {
 #[derive(Clone, Debug, Default)]
 pub struct Series {
     tracks: BTreeMap<PointId, Track>,
+    buckets_max: usize,
     /// When values were lost, by point: from there on there is a hole.
     holes: BTreeMap<PointId, Vec<u64>>,
 }
@@ -46,7 +50,9 @@ impl Series {
     #[must_use]
     pub fn of(points: impl IntoIterator<Item = PointId>) -> Self {
         let track = || Track { width: 0, buckets: Vec::new(), lost: false };
-        Self { tracks: points.into_iter().map(|point| (point, track())).collect(), holes: BTreeMap::new() }
+        let tracks: BTreeMap<_, _> = points.into_iter().map(|point| (point, track())).collect();
+        let buckets_max = (BUCKETS_TOTAL_MAX / tracks.len().max(1)).clamp(BUCKETS_MIN, BUCKETS_MAX);
+        Self { tracks, buckets_max, holes: BTreeMap::new() }
     }
 
     /// Takes in what one scan said.
@@ -57,7 +63,7 @@ impl Series {
             match reading.good() {
                 Some((value, _)) => {
                     track.lost = false;
-                    track.add(moment.at.0, value.get());
+                    track.add(moment.at.0, value.get(), self.buckets_max);
                 }
                 None if !track.lost && !track.buckets.is_empty() => {
                     track.lost = true;
@@ -82,7 +88,7 @@ impl Series {
 }
 
 impl Track {
-    fn add(&mut self, at: u64, value: f64) {
+    fn add(&mut self, at: u64, value: f64, buckets_max: usize) {
         if let Some(last) = self.buckets.last_mut()
             && at < last.at + self.width
         {
@@ -92,16 +98,16 @@ impl Track {
             return;
         }
         self.buckets.push(Bucket { at, low: value, high: value, last: value });
-        if BUCKETS_MAX < self.buckets.len() {
-            self.halve();
+        if buckets_max < self.buckets.len() {
+            self.halve(buckets_max);
         }
     }
 
     /// Twice as long buckets.
-    fn halve(&mut self) {
+    fn halve(&mut self, buckets_max: usize) {
         let (first, last) = (self.buckets[0].at, self.buckets[self.buckets.len() - 1].at);
-        let width = (2 * self.width).max(2 * (last - first) / BUCKETS_MAX as u64).max(1);
-        let mut merged: Vec<Bucket> = Vec::with_capacity(BUCKETS_MAX);
+        let width = (2 * self.width).max(2 * (last - first) / buckets_max as u64).max(1);
+        let mut merged: Vec<Bucket> = Vec::with_capacity(buckets_max);
         for bucket in self.buckets.drain(..) {
             match merged.last_mut() {
                 Some(before) if bucket.at < before.at + width => {
@@ -124,9 +130,9 @@ mod tests {
     fn a_long_replay_stays_bounded_and_keeps_its_spikes() {
         let mut track = Track { width: 0, buckets: Vec::new(), lost: false };
         for second in 0..200_000_u64 {
-            track.add(second * 1000, if second == 123_456 { 99.0 } else { 20.0 });
+            track.add(second * 1000, if second == 123_456 { 99.0 } else { 20.0 }, 2000);
         }
-        assert!(track.buckets.len() <= BUCKETS_MAX);
+        assert!(track.buckets.len() <= 2000);
         let highest = track.buckets.iter().map(|bucket| bucket.high).fold(0.0, f64::max);
         assert!((highest - 99.0).abs() < f64::EPSILON);
         assert!(track.buckets.windows(2).all(|pair| pair[0].at < pair[1].at));

@@ -215,11 +215,13 @@ impl<R: Read> CsvSource<R> {
                 From::Constant(number) => Ok(*number),
                 From::Columns(columns, take) => {
                     let cells = columns.iter().map(|column| {
-                        fresh.and_then(|row| row.cells.get(*column).copied()).unwrap_or(Err(ReadFault::Timeout))
+                        fresh
+                            .and_then(|row| row.cells.get(*column).copied())
+                            .unwrap_or(Err(ReadFault::Timeout))
                     });
-                    cells.collect::<Result<Vec<f64>, ReadFault>>().and_then(|numbers| {
-                        take.of(&numbers).ok_or(ReadFault::NotANumber)
-                    })
+                    cells
+                        .collect::<Result<Vec<f64>, ReadFault>>()
+                        .and_then(|numbers| take.of(&numbers).ok_or(ReadFault::NotANumber))
                 }
             };
             let result = read.and_then(|number| {
@@ -292,3 +294,5 @@ fn millis(time: f64) -> u64 {
     time.max(0.0).round() as u64
 }
 
+#[cfg(test)]
+mod tests;

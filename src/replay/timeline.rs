@@ -12,7 +12,7 @@ use crate::units::Millis;
 use crate::wire::text;
 
 /// Entries that are kept; what comes after is only counted.
-pub const ENTRIES_MAX: usize = 100_000;
+const ENTRIES_MAX: usize = 100_000;
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,9 +110,7 @@ impl Timeline {
     /// Notices are repeated while they hold; once is enough to read.
     fn is_news(&mut self, notice: &Notice) -> bool {
         let before = self.noticed.insert(notice.sequence, notice.stage);
-        before.is_none_or(|before| {
-            std::mem::discriminant(&before) != std::mem::discriminant(&notice.stage)
-        })
+        before.is_none_or(|before| std::mem::discriminant(&before) != std::mem::discriminant(&notice.stage))
     }
 }
 
@@ -175,7 +173,7 @@ fn finding_text(site: &Site, finding: &Finding) -> String {
     let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);
     let judges = match (finding.level == finding.was, finding.known) {
         (true, false) => "cannot judge".to_owned(),
-        (true, true) => format!("stays {}", finding.level.word()),
+        (true, true) => format!("judges: {}", finding.level.word()),
         (false, known) => {
             let doubt = if known { "" } else { " (cannot judge)" };
             format!("{} → {}{doubt}", finding.was.word(), finding.level.word())

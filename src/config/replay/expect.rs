@@ -63,7 +63,8 @@ fn subject(desk: &mut Desk, table: &mut Table, site: &Site) -> Option<What> {
             .help(format!("write one of: {}", SUBJECTS.join(", ")));
         return None;
     };
-    let of = |all: Vec<String>, desk: &mut Desk, index: usize| found(desk, only, names[index].as_ref()?, &all);
+    let of =
+        |all: Vec<String>, desk: &mut Desk, index: usize| found(desk, only, names[index].as_ref()?, &all);
     if matches!(only, "zone" | "rule") && level.is_none() {
         desk.say(Code::MissingKey, at, format!("what should `{only}` come to?"))
             .help("write level = \"watch\", \"warning\" or \"danger\"");

@@ -93,9 +93,13 @@ fn same_unit(desk: &mut Desk, unit: &At<String>, site: &Site, point: PointId) ->
     if Unit::from_name(&unit.value) == Some(expected) {
         return Some(());
     }
-    desk.say(Code::WrongUnit, unit.at, format!("the column is in {}, but the point is in {}", unit.value, expected.name()))
-        .label(format!("expected {}", expected.name()))
-        .help(format!("turn it into {} with `scale` and `offset`, and write that unit", expected.name()));
+    desk.say(
+        Code::WrongUnit,
+        unit.at,
+        format!("the column is in {}, but the point is in {}", unit.value, expected.name()),
+    )
+    .label(format!("expected {}", expected.name()))
+    .help(format!("turn it into {} with `scale` and `offset`, and write that unit", expected.name()));
     None
 }
 

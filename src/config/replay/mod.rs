@@ -68,12 +68,7 @@ fn open(desk: &mut Desk, path: &Path) -> Option<Table> {
 }
 
 /// The index of this name in a table of the site; a complaint if there is none.
-fn found(
-    desk: &mut Desk,
-    what: &str,
-    name: &At<String>,
-    known: &[String],
-) -> Option<usize> {
+fn found(desk: &mut Desk, what: &str, name: &At<String>, known: &[String]) -> Option<usize> {
     let index = known.iter().position(|known| *known == name.value);
     if index.is_none() {
         names::unknown(desk, what, name, known.iter().map(String::as_str));
@@ -95,3 +90,5 @@ fn twice(desk: &mut Desk, what: &str, name: &At<String>, first: crate::config::P
         .help("one source for each point: keep one of the two");
 }
 
+#[cfg(test)]
+mod tests;

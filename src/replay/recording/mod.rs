@@ -72,3 +72,5 @@ fn checksum(start: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+#[cfg(test)]
+mod tests;

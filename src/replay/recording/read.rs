@@ -123,7 +123,8 @@ impl<R: Read> Reader<R> {
                 Ok(None) => return Err(OpenFault::Head(reader.damage("the file ends here"))),
                 Err(damage) => return Err(OpenFault::Head(damage)),
             };
-            let strange = |what| OpenFault::Head(Damage { block: reader.block - 1, offset: reader.offset, what });
+            let strange =
+                |what| OpenFault::Head(Damage { block: reader.block - 1, offset: reader.offset, what });
             let unreadable = |_| strange("it is not what a head holds");
             match kind {
                 BlockKind::Head => reader.head = serde_json::from_slice(&payload).map_err(unreadable)?,

@@ -115,8 +115,11 @@ impl Thread {
         let head = bytes.number()?;
         let passed = head >> 2;
         let moved = if head & 1 == 1 { bytes.signed()? } else { 0 };
-        let lost =
-            if head & 2 == 2 { Lost { scans: bytes.number()?, inputs: bytes.number()? } } else { Lost::default() };
+        let lost = if head & 2 == 2 {
+            Lost { scans: bytes.number()?, inputs: bytes.number()? }
+        } else {
+            Lost::default()
+        };
         let wall = self.now.wall.0.wrapping_add(passed.cast_signed()).wrapping_add(moved);
         let now = Now { uptime: Uptime(self.now.uptime.0.saturating_add(passed)), wall: WallTime(wall) };
         self.begin(now);

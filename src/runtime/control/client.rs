@@ -48,6 +48,7 @@ pub enum CallFault {
 pub struct Client {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
+    line: Vec<u8>,
     link: String,
     trouble: Option<String>,
 }
@@ -66,7 +67,8 @@ impl Client {
             _ => CallFault::Io(error),
         })?;
         let (reader, writer) = stream.into_split();
-        Ok(Self { reader: BufReader::new(reader), writer, link: String::new(), trouble: None })
+        let reader = BufReader::new(reader);
+        Ok(Self { reader, writer, line: Vec::new(), link: String::new(), trouble: None })
     }
 
     /// The daemon's links.
@@ -177,12 +179,15 @@ impl Client {
     }
 
     async fn hear(&mut self) -> Result<Answer, CallFault> {
-        let mut line = String::new();
-        let bound = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
-        if (&mut self.reader).take(bound).read_line(&mut line).await? == 0 {
+        // A call that is dropped half-way leaves its bytes here: the next one reads on.
+        let bound = LINE_BYTES_MAX.saturating_sub(self.line.len());
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        if (&mut self.reader).take(bound).read_until(b'\n', &mut self.line).await? == 0 {
             return Err(CallFault::Io(io::ErrorKind::UnexpectedEof.into()));
         }
-        serde_json::from_str(&line).map_err(|_| CallFault::Strange)
+        let answer = serde_json::from_slice(&self.line).map_err(|_| CallFault::Strange);
+        self.line.clear();
+        answer
     }
 
     async fn ask_once(&mut self, unit: u8, request: Wanted) -> Result<Answer, CallFault> {

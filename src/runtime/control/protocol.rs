@@ -209,8 +209,10 @@ pub struct FrameEntry {
 /// The next bytes of a recording, and what it holds so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// The bytes, as base64; empty where there is only news of the totals.
+    /// The bytes, as base64.
     pub bytes: String,
+    /// True where a block of the file ends with them.
+    pub ends_block: bool,
     /// Scans of the core.
     pub scans: u64,
     /// Inputs of all scans.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::protocol::{Answer, Recorded};
 use super::server::Talk;
 use crate::clock;
-use crate::replay::recording::{Beginning, Encoder, Head, Names};
+use crate::replay::recording::{Beginning, Encoder, Head, Names, Totals};
 use crate::runtime::tap::{Heard, Taps};
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
@@ -45,7 +45,7 @@ impl Recordings {
         let Some(mut heard) = self.taps.listen() else { return client.say(&busy()).await };
         let Some(Heard::Beginning(memory)) = heard.recv().await else { return client.say(&busy()).await };
         let mut encoder = Encoder::default();
-        send(client, &encoder, &self.opening(&memory)).await?;
+        send(client, encoder.totals(), &self.opening(&memory)).await?;
         let begun = clock::uptime();
         let mut block_ends = tokio::time::interval(BLOCK_LASTS_MAX);
         while clock::uptime().since(begun) < RECORDING_MAX {
@@ -53,23 +53,21 @@ impl Recordings {
                 () = client.gone() => break,
                 _ = block_ends.tick() => {
                     let block = encoder.close_block();
-                    send(client, &encoder, &block).await?;
+                    send(client, encoder.totals(), &block).await?;
                 }
                 next = heard.recv() => {
                     let Some(Heard::Scan { now, inputs, lost }) = next else { break };
                     encoder.add(now, &inputs, lost);
                     if encoder.is_due() {
                         let block = encoder.close_block();
-                        send(client, &encoder, &block).await?;
+                        send(client, encoder.totals(), &block).await?;
                     }
                 }
             }
         }
         let totals = encoder.totals();
         let rest = encoder.close();
-        for part in parts(&rest) {
-            client.say(&part_of(part, totals)).await?;
-        }
+        send(client, totals, &rest).await?;
         client.say(&Answer::End { next: totals.scans }).await
     }
 
@@ -88,22 +86,17 @@ impl Recordings {
     }
 }
 
-async fn send(client: &mut Talk, encoder: &Encoder, bytes: &[u8]) -> io::Result<()> {
-    for part in parts(bytes) {
-        client.say(&part_of(part, encoder.totals())).await?;
+async fn send(client: &mut Talk, totals: Totals, bytes: &[u8]) -> io::Result<()> {
+    let count = bytes.len().div_ceil(PART_BYTES);
+    for (index, part) in bytes.chunks(PART_BYTES).enumerate() {
+        let recorded = Recorded {
+            bytes: BASE64.encode(part),
+            ends_block: index + 1 == count,
+            scans: totals.scans,
+            inputs: totals.inputs,
+            lost_scans: totals.lost_scans,
+        };
+        client.say(&Answer::Recorded(recorded)).await?;
     }
     Ok(())
-}
-
-fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.chunks(PART_BYTES)
-}
-
-fn part_of(bytes: &[u8], totals: crate::replay::recording::Totals) -> Answer {
-    Answer::Recorded(Recorded {
-        bytes: BASE64.encode(bytes),
-        scans: totals.scans,
-        inputs: totals.inputs,
-        lost_scans: totals.lost_scans,
-    })
 }

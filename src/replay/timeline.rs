@@ -128,12 +128,13 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             (Kind::Level, name, change.level, "level", text::level_change(site, change))
         }
         Fact::Alarm(change) => {
-            let level = match (&change.event, change.now.priority) {
-                (AlarmEvent::Cleared | AlarmEvent::Reset { .. } | AlarmEvent::Returned, _) => Level::Normal,
-                (_, Some(Priority::Critical)) => Level::Danger,
-                (_, Some(Priority::High)) => Level::Warning,
-                (_, Some(Priority::Medium)) => Level::Watch,
-                (_, Some(Priority::Low) | None) => Level::Normal,
+            let gone =
+                matches!(change.event, AlarmEvent::Cleared | AlarmEvent::Reset { .. } | AlarmEvent::Returned);
+            let level = match change.now.priority.filter(|_| !gone) {
+                Some(Priority::Critical) => Level::Danger,
+                Some(Priority::High) => Level::Warning,
+                Some(Priority::Medium) => Level::Watch,
+                Some(Priority::Low) | None => Level::Normal,
             };
             let name = site[change.alarm].name.clone();
             (Kind::Alarm, name, level, change.event.word(), text::alarm_change(site, change))

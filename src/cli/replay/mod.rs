@@ -107,9 +107,10 @@ struct Report<'a> {
 fn play(args: &ReplayArgs) -> Result<Exit, Failure> {
     let paths = config_paths(&args.config);
     let loaded = config::load(&paths).map_err(complained)?;
-    let other = match args.rules.is_empty() {
-        true => None,
-        false => Some(config::load_over(&paths, &args.rules).map_err(complained)?),
+    let other = if args.rules.is_empty() {
+        None
+    } else {
+        Some(config::load_over(&paths, &args.rules).map_err(complained)?)
     };
     let judged = other.as_ref().unwrap_or(&loaded);
     show_complaints(&judged.warnings, false);
@@ -139,13 +140,17 @@ fn play(args: &ReplayArgs) -> Result<Exit, Failure> {
     if let Some(out) = &args.plot {
         plot(out, &args.file, &played)?;
     }
-    Ok(verdict(&expectations, &verdicts))
+    Ok(verdict(&expectations, &verdicts, played.whole))
 }
 
-fn verdict(expectations: &[Expectation], verdicts: &[Verdict]) -> Exit {
+fn verdict(expectations: &[Expectation], verdicts: &[Verdict], whole: bool) -> Exit {
     let failed = verdicts.iter().filter(|verdict| !verdict.met).count();
     if !expectations.is_empty() {
         say(&format!("{} of {} expectations met", verdicts.len() - failed, verdicts.len()));
+    }
+    if !whole && expectations.iter().any(|expectation| expectation.never) {
+        say("the file is not whole: what did not happen up to its damage may have happened after it");
+        return Exit::No;
     }
     if failed == 0 { Exit::Ok } else { Exit::No }
 }
@@ -156,7 +161,7 @@ fn complained(complaints: config::Complaints) -> Failure {
     (Exit::Config, String::new())
 }
 
-fn wanted<'a>(args: &'a ReplayArgs, compared: bool) -> Result<Wanted<'a>, Failure> {
+fn wanted(args: &ReplayArgs, compared: bool) -> Result<Wanted<'_>, Failure> {
     let unreadable =
         |error: std::io::Error| (Exit::Unavailable, format!("cannot read {}: {error}", args.file.display()));
     let mut start = Vec::new();

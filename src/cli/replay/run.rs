@@ -45,6 +45,8 @@ pub(super) struct Run {
     pub(super) digest: String,
     /// What is to be known of it, one sentence each.
     pub(super) notes: Vec<String>,
+    /// Played to its end, or to the end that was wanted.
+    pub(super) whole: bool,
     /// How long it took, in microseconds.
     pub(super) took_us: u64,
 }
@@ -101,6 +103,7 @@ fn play_table(wanted: &Wanted<'_>, map: &Path, loaded: &Loaded) -> Result<Run, F
     run.notes.extend(notes);
     if let Some(fault) = &source.fault {
         run.notes.push(format!("{}: {fault}; played up to there", wanted.file.display()));
+        run.whole = false;
     }
     let name = |column: usize| columns.get(column).map_or("?", String::as_str);
     if let Some((line, column)) = source.odd_cells.first() {
@@ -145,28 +148,33 @@ fn play_recording(wanted: &Wanted<'_>, loaded: &Loaded) -> Result<Run, Failure> 
     let mut source = RecordingSource::new(reader, found, wanted.poll);
     let mut run = through(wanted, site, memory, answers, fed, None, &mut source);
     run.notes.extend(notes);
+    about_file(&mut run, &source);
+    Ok(run)
+}
+
+/// What is to be said of a recording once it was read: what is missing, and how it ended.
+fn about_file<R: std::io::Read>(run: &mut Run, source: &RecordingSource<R>) {
     let lost = source.reader.totals;
-    if 0 < lost.lost_scans {
+    if let Some((at, _)) = source.gaps.first() {
         run.notes.push(format!(
-            "{} scans with {} inputs are missing: the recorder was too slow",
-            lost.lost_scans, lost.lost_inputs
+            "{} scans with {} inputs are missing, the first before {:.1} s: the recorder was too slow",
+            lost.lost_scans,
+            lost.lost_inputs,
+            at.since(run.played.began.uptime).as_secs_f64()
         ));
     }
     if 0 < source.reader.frames {
         run.notes.push(format!("{} raw frames are in the file", source.reader.frames));
     }
-    let ended = || format!("{:.1} s", run.played.ended_at.as_secs_f64());
-    match source.reader.ending() {
-        _ if wanted.to <= run.played.ended_at => {}
-        Ending::Whole => {}
-        Ending::Cut => {
-            run.notes.push(format!("the file was cut: played up to {}, its last whole block", ended()))
-        }
-        Ending::Damaged(damage) => {
-            run.notes.push(format!("the file is DAMAGED ({damage}): played up to {}", ended()));
-        }
-    }
-    Ok(run)
+    let ended = format!("{:.1} s", run.played.ended_at.as_secs_f64());
+    let Some(ending) = source.reader.ending() else { return };
+    let note = match ending {
+        Ending::Whole => return,
+        Ending::Cut => format!("the file was cut: played up to {ended}, its last whole block"),
+        Ending::Damaged(damage) => format!("the file is DAMAGED ({damage}): played up to {ended}"),
+    };
+    run.notes.push(note);
+    run.whole = false;
 }
 
 /// A source that ends at a given time.
@@ -211,7 +219,7 @@ fn through(
     };
     let took_us = clock::uptime_us().saturating_sub(begun);
     let notes = vec![who.to_owned()];
-    Run { site, timeline, firsts, series, played, digest: digest.finish(), notes, took_us }
+    Run { site, timeline, firsts, series, played, digest: digest.finish(), notes, whole: true, took_us }
 }
 
 /// What of the configuration nothing feeds.

@@ -124,7 +124,7 @@ fn votes(run: &Run) -> Vec<Vec<String>> {
 
 fn decisions(run: &Run) -> Vec<Vec<String>> {
     let order = |event: &str| SEQUENCE_EVENTS.iter().position(|known| *known == event);
-    let mut found: Vec<((Millis, Option<usize>), Vec<String>)> = Vec::new();
+    let mut found = Vec::new();
     for (mark, times) in &run.firsts.marks {
         if let Mark::Sequence(name, event, stage) = mark
             && *event != "mode"

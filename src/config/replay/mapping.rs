@@ -133,6 +133,7 @@ fn source(desk: &mut Desk, table: &mut Table, columns: &[String]) -> Option<From
     Some(From::Columns(indices.into_iter().collect::<Option<_>>()?, take))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "all readers of values have one signature")]
 fn real(desk: &mut Desk, key: &str, node: At<Node>) -> Option<At<f64>> {
     let value = match node.value {
         Node::Real(number) => number,

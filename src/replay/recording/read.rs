@@ -155,10 +155,10 @@ impl<R: Read> Reader<R> {
         Some((step, lost))
     }
 
-    /// How the file ended, once `next_scan` has given `None`.
+    /// How the file ended; `None` while it was not read to its end.
     #[must_use]
-    pub fn ending(&self) -> &Ending {
-        self.ending.as_ref().unwrap_or(&Ending::Cut)
+    pub const fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
     }
 
     /// Reads one more block; how the file ends, if it does.

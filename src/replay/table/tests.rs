@@ -81,8 +81,8 @@ fn times_that_are_none_or_go_back_are_named_with_their_line() {
     assert_eq!(fault.to_string(), "line 3: the time 0.5 lies before the row above");
     assert!(matches!(open("t,a\n", mapping(1000, feeds()), 0), Err(CsvFault::Empty)));
     // Later ones end the replay there.
-    let rows: String = (0..200).map(|second| format!("{second},1\n")).collect();
-    let text = format!("t,a\n{rows}7,1\n");
+    let rows: Vec<String> = (0..200).map(|second| format!("{second},1")).collect();
+    let text = format!("t,a\n{}\n7,1\n", rows.join("\n"));
     let mut source = open(&text, mapping(1000, feeds()), 0).unwrap();
     assert!(200 <= samples(&mut source).len());
     assert!(source.fault.unwrap().to_string().starts_with("line 202"));

@@ -24,7 +24,8 @@ const seconds = ms => {
 };
 const number = v => v === undefined ? "–" : String(+v.toFixed(Math.abs(v) < 10 ? 3 : Math.abs(v) < 100 ? 2 : 1));
 // Limits are named in a margin of their own, where there is room for one.
-const margin = width => width > 760 && data.groups.some(group => group.limits.length) ? 158 : 16;
+const longest = Math.max(0, ...data.groups.flatMap(group => group.limits.map(l => `${l.value} ${l.level} · ${l.rule}`.length)));
+const margin = width => width > 760 && longest ? Math.min(220, 34 + longest * 6.6) : 16;
 const x = (ms, width) => LEFT + (ms - from) / (to - from) * (width - LEFT - margin(width));
 const time = (px, width) => from + (px - LEFT) / (width - LEFT - margin(width)) * (to - from);
 const clipped = (g, text, room) => {
@@ -160,7 +161,9 @@ function chart(group) {
       }
     }
     if (low === Infinity) { low = 0; high = 1; }
-    const reach = Math.max(high - low, Math.abs(high) * 0.02, 1e-6);
+    const reach = Math.max(high - low, Math.abs(high) * 0.04, 1e-6), idle = (reach - (high - low)) / 2;
+    // Noise of the last digit is not blown up to fill the chart.
+    low -= idle; high += idle;
     // A limit that is near belongs into the picture; a far one is named at its edge.
     const near = group.limits.filter(l => low - reach * 0.8 <= l.value && l.value <= high + reach * 0.8);
     for (const l of near) { low = Math.min(low, l.value); high = Math.max(high, l.value); }
@@ -180,7 +183,7 @@ function chart(group) {
       g.strokeStyle = css(`--${l.level}`); g.setLineDash([6, 4]); g.beginPath();
       g.moveTo(LEFT, Math.round(y(l.value)) + 0.5); g.lineTo(right, Math.round(y(l.value)) + 0.5); g.stroke(); g.setLineDash([]);
     }
-    shown.forEach(({ series, index }) => line(g, series, colour(index), width, y));
+    shown.forEach(({ series, index }) => line(g, series, colour(index), width, y, !group.unit));
     g.restore();
     names(g, limits, { width, right, top, bottom, low, high, y });
     axis(g, width, height - 21);
@@ -207,7 +210,7 @@ function names(g, limits, { width, right, top, bottom, low, high, y }) {
     g.fillText(clipped(g, `${row.far}${number(row.l.value)} ${row.l.level} · ${row.l.rule}`, width - right - 18), right + 12, row.at);
   }
 }
-function line(g, series, style, width, y) {
+function line(g, series, style, width, y, stepwise) {
   const first = Math.max(0, at(series.t, from)), last = Math.min(series.t.length - 1, at(series.t, to) + 1);
   let hole = at(series.holes, series.t[first]) + 1;
   if (series.lo.length) {
@@ -220,7 +223,9 @@ function line(g, series, style, width, y) {
   for (let i = first; i <= last; i++) {
     let broken = i === first;
     while (hole < series.holes.length && series.holes[hole] < series.t[i]) { broken = true; hole++; }
-    broken ? g.moveTo(x(series.t[i], width), y(series.v[i])) : g.lineTo(x(series.t[i], width), y(series.v[i]));
+    const px = x(series.t[i], width);
+    if (broken) g.moveTo(px, y(series.v[i]));
+    else { if (stepwise) g.lineTo(px, y(series.v[i - 1])); g.lineTo(px, y(series.v[i])); }
   }
   g.stroke(); g.lineWidth = 1;
 }

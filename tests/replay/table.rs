@@ -46,6 +46,18 @@ fn expectations_decide_the_exit_code_and_failures_are_shown_in_a_table() {
 }
 
 #[test]
+fn what_did_not_happen_before_a_fault_of_the_file_proves_nothing() {
+    let bench = Bench::new();
+    let table = std::fs::read_to_string(bench.path().join("cell.csv")).expect("written");
+    let start: Vec<&str> = table.lines().take(160).collect();
+    bench.write("cell.csv", &format!("{}\n3,20,20,3\n", start.join("\n")));
+    bench.write("expect.toml", "[[expect]]\nsequence = \"cut\"\nnever = true\n");
+    let (code, _, err) = bench.replay(&["--assert", "expect.toml", "--quiet"]);
+    assert!(code == 1 && err.contains("line 161: the time 3 lies before the row above"), "{code} {err}");
+    assert!(err.contains("the file is not whole"), "{err}");
+}
+
+#[test]
 fn what_other_rules_change_is_told_and_nothing_else() {
     let bench = Bench::new();
     let site = std::fs::read_to_string(bench.path().join("site.toml")).expect("written");

@@ -172,6 +172,20 @@ fn a_flipped_bit_in_any_block_is_found_and_located() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_bytes_in_a_block_that_is_whole_are_read_without_a_panic(
+        payload in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+    ) {
+        let (mut bytes, starts) = recording(&steps());
+        bytes.truncate(starts[0]);
+        bytes.extend(block(BlockKind::Scans, &payload));
+        let mut reader = Reader::open(&bytes[..]).unwrap();
+        while reader.next_scan().is_some() {}
+        assert_ne!(reader.ending(), Some(&Ending::Whole));
+    }
+}
+
 #[test]
 fn another_file_is_refused_and_another_version_named() {
     assert!(matches!(Reader::open(&b"time,value\n1,2\n"[..]), Err(OpenFault::NoRecording)));

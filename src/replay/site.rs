@@ -1,6 +1,7 @@
 //! A recording's names against a configuration's, and a site as it would be if it were polled otherwise.
 
 use crate::replay::recording::Names;
+use crate::safety::rules::RuleKind;
 use crate::safety::site::{AlarmId, PointId, SequenceId, Site};
 use crate::units::Millis;
 use crate::wire::text;
@@ -63,8 +64,8 @@ impl Matched {
     }
 }
 
-/// The site as it would be if every point were polled so often: what is stale, and when a device is silent,
-/// follows. Limits, delays and windows stay as they are written.
+/// The site as it would be if every point were polled so often: what is stale, when a device is silent, and how long
+/// a rule of silence waits at least follow. Limits, delays and windows stay as they are written.
 #[must_use]
 pub fn at_poll(site: &Site, poll: Millis) -> Site {
     let stale_after = poll.times(STALE_POLLS).max(STALE_MIN);
@@ -76,5 +77,29 @@ pub fn at_poll(site: &Site, poll: Millis) -> Site {
     for device in &mut changed.devices {
         device.silent_after = stale_after;
     }
+    for rule in &mut changed.rules {
+        if let RuleKind::Silence(silence) = &mut rule.kind {
+            silence.after = silence.after.max(stale_after);
+        }
+    }
     changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testsite;
+
+    #[test]
+    fn another_poll_moves_what_follows_from_it_and_no_limit() {
+        let site = testsite::site();
+        let slow = at_poll(&site, Millis::from_secs(10));
+        assert!(slow.points.iter().all(|point| point.stale_after == Millis::from_secs(30)));
+        assert!(slow.devices.iter().all(|device| device.silent_after == Millis::from_secs(30)));
+        let kinds =
+            |site: &Site| format!("{:?}", site.rules.iter().map(|rule| &rule.kind).collect::<Vec<_>>());
+        assert_eq!(kinds(&slow), kinds(&site));
+        let fast = at_poll(&site, Millis(100));
+        assert!(fast.points.iter().all(|point| point.stale_after == Millis::from_secs(3)), "never below 3 s");
+    }
 }

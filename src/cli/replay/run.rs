@@ -89,11 +89,7 @@ fn play_table(wanted: &Wanted<'_>, map: &Path, loaded: &Loaded) -> Result<Run, F
     let poll = mapping.poll;
     let site = Arc::new(at_poll(&loaded.site, poll));
     let fed = mapping.fed(site.points.len());
-    let mut notes = vec![format!(
-        "every point is polled every {}: what is older than {} counts as stale",
-        text::span(poll),
-        text::span(site.points.first().map_or(poll, |point| point.stale_after))
-    )];
+    let mut notes = vec![polled(&site, poll)];
     notes.extend(unfed(&site, &fed));
     let mut source = CsvSource::open(open(wanted.file)?, mapping, wanted.phase)
         .map_err(|fault| strange(fault.to_string()))?;
@@ -135,6 +131,7 @@ fn play_recording(wanted: &Wanted<'_>, loaded: &Loaded) -> Result<Run, Failure> 
         head.emberwatch,
         if same { ", under this configuration" } else { ", under another configuration" }
     )];
+    notes.extend(wanted.poll.map(|poll| polled(&site, poll)));
     notes.extend(foreign(&found, &site, &reader.names));
     notes.extend(unfed(&site, &fed));
     for name in &reader.beginning.running {
@@ -220,6 +217,16 @@ fn through(
     let took_us = clock::uptime_us().saturating_sub(begun);
     let notes = vec![who.to_owned()];
     Run { site, timeline, firsts, series, played, digest: digest.finish(), notes, whole: true, took_us }
+}
+
+/// What follows from another poll.
+fn polled(site: &Site, poll: Millis) -> String {
+    let stale = site.points.first().map_or(poll, |point| point.stale_after);
+    format!(
+        "every point is polled every {}: what is older than {} counts as stale, and no rule of silence waits less",
+        text::span(poll),
+        text::span(stale)
+    )
 }
 
 /// What of the configuration nothing feeds.

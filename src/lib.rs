@@ -7,6 +7,7 @@ pub mod config;
 pub mod exchange;
 pub mod field;
 pub mod notify;
+pub mod replay;
 pub mod runtime;
 pub mod safety;
 pub mod sim;

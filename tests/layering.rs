@@ -31,7 +31,7 @@ impl fmt::Display for Complaint {
 }
 
 /// The rooms of the house and whom each may use. `None` is "everything of ours".
-const TABLE: [(&str, Option<&[&str]>); 14] = [
+const TABLE: [(&str, Option<&[&str]>); 15] = [
     ("units", Some(&[])),
     ("safety", Some(&["units"])),
     ("clock", Some(&["units"])),
@@ -43,12 +43,13 @@ const TABLE: [(&str, Option<&[&str]>); 14] = [
     ("store", Some(EDGE)),
     ("web", Some(EDGE)),
     ("sim", Some(EDGE)),
+    ("replay", Some(&["safety", "units", "wire"])),
     ("config", Some(&["safety", "units"])),
     (
         "runtime",
         Some(&[
             "safety", "units", "clock", "exchange", "wire", "field", "sinks", "notify", "store", "web",
-            "sim", "config",
+            "sim", "replay", "config",
         ]),
     ),
     ("cli", None),

@@ -9,6 +9,8 @@ mod demo;
 mod logging;
 mod probe;
 mod profile;
+mod record;
+mod replay;
 mod run;
 mod scan;
 mod simulate;
@@ -65,6 +67,10 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Save the frames of a running daemon's link for Wireshark.
     Capture(capture::CaptureArgs),
+    /// Record all that comes into a running daemon's core, for `replay`.
+    Record(record::RecordArgs),
+    /// Play a recording, or a table of numbers, through the same core: what it says, and what other rules change.
+    Replay(replay::ReplayArgs),
     /// Serve a simulated battery room to any Modbus client: TCP, RTU in TCP, or a pseudo serial port.
     Simulate(simulate::SimulateArgs),
 }
@@ -139,6 +145,8 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => probe::probe(&args),
         Command::Profile(args) => profile::profile(&args),
         Command::Capture(args) => capture::capture(&args),
+        Command::Record(args) => record::record(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Simulate(args) => simulate::simulate(&args),
     };
     ExitCode::from(exit.code())

@@ -23,6 +23,7 @@ mod plant;
 mod presets;
 mod profiles;
 mod render;
+mod replay;
 mod rules;
 mod secrets;
 mod sequences;
@@ -40,6 +41,7 @@ pub use edges::{LogFormat, LogLevel, LogOptions};
 pub use explain::{Code, explain};
 pub use presets::SHIPPED as PRESETS;
 pub use render::Look;
+pub use replay::{LoadedMapping, POLL_MAX, load_expectations, load_mapping, nearest_name};
 
 use crate::config::complaint::{Desk, Source};
 use crate::config::node::At;
@@ -100,21 +102,49 @@ pub struct Limits {
 ///
 /// Errors are all complaints of the run, warnings included.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Complaints> {
+    load_over(paths, &[])
+}
+
+/// Loads a configuration with changes laid over it: a rule or sequence of the same id replaces the one below, any
+/// other is added. Changes that have a `[site]` of their own are a whole configuration, and loaded alone.
+///
+/// Errors are all complaints of the run, warnings included.
+pub fn load_over(paths: &[PathBuf], changes: &[PathBuf]) -> Result<Loaded, Complaints> {
     let mut desk = Desk::default();
     files::read_all(&mut desk, paths);
-    judge(desk, &|name| std::env::var(name).ok())
+    let below = desk.complaints.sources.len();
+    if !changes.is_empty() {
+        files::read_all(&mut desk, changes);
+    }
+    judge_over(desk, below, &|name| std::env::var(name).ok())
 }
 
 /// Judges the texts that lie on the desk.
-fn judge(mut desk: Desk, env: Environment) -> Result<Loaded, Complaints> {
+#[cfg(test)]
+fn judge(desk: Desk, env: Environment) -> Result<Loaded, Complaints> {
+    let below = desk.complaints.sources.len();
+    judge_over(desk, below, env)
+}
+
+/// Judges the texts that lie on the desk; those from `below` on are laid over the ones before.
+fn judge_over(mut desk: Desk, below: usize, env: Environment) -> Result<Loaded, Complaints> {
     let sources = desk.complaints.sources.clone();
-    let mut roots = sources.iter().enumerate().map(|(file, source)| (file, source.text.as_str()));
-    let loaded = roots.next().and_then(|(file, text)| {
-        let mut root = node::parse(&mut desk, file, text);
-        for (file, text) in roots {
-            let more = node::parse(&mut desk, file, text);
-            root.merge(&mut desk, more);
+    let mut roots: Vec<Table> = Vec::new();
+    for (file, source) in sources.iter().enumerate() {
+        let root = node::parse(&mut desk, file, &source.text);
+        match roots.last_mut() {
+            // Each side is one configuration, however many files it has.
+            Some(before) if file != below => before.merge(&mut desk, root),
+            _ => roots.push(root),
         }
+    }
+    let mut roots = roots.into_iter();
+    let loaded = roots.next().and_then(|root| {
+        let root = match roots.next() {
+            Some(changes) if changes.has("site") => changes,
+            Some(changes) => root.overlaid(changes),
+            None => root,
+        };
         build(&mut desk, root, env)
     });
     let fingerprint = fingerprint(&sources, &desk.complaints.sources);

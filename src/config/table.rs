@@ -94,6 +94,31 @@ impl Table {
         }
     }
 
+    /// This table with changes laid over it: in lists of tables one of the same id takes the place of the one
+    /// below, another is added; anything else takes the place of what is there.
+    pub(super) fn overlaid(mut self, changes: Table) -> Self {
+        for (key, value) in changes.entries {
+            let Some((_, below)) = self.entries.iter_mut().find(|(name, _)| name.value == key.value) else {
+                self.entries.push((key, value));
+                continue;
+            };
+            match (&mut below.value, value.value) {
+                (Node::List(below), Node::List(above)) => {
+                    for item in above {
+                        let same =
+                            |known: &&mut At<Node>| id_of(known).is_some() && id_of(known) == id_of(&item);
+                        match below.iter_mut().find(same) {
+                            Some(known) => *known = item,
+                            None => below.push(item),
+                        }
+                    }
+                }
+                (below, above) => *below = above,
+            }
+        }
+        self
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| name.value == key)
     }
@@ -220,6 +245,15 @@ impl Table {
                 .help("nothing about safety has a default: write what this site has decided");
         }
     }
+}
+
+/// The `id` of a table, where it has one.
+fn id_of(node: &At<Node>) -> Option<&str> {
+    let Node::Table(table) = &node.value else { return None };
+    table.entries.iter().find_map(|(key, value)| match &value.value {
+        Node::Text(text) if key.value == "id" => Some(text.as_str()),
+        _ => None,
+    })
 }
 
 /// A complaint about a value of the wrong type.

@@ -11,8 +11,9 @@ use crate::field::Field;
 use crate::notify::options::WebhookOptions;
 use crate::notify::{self, Texts};
 use crate::runtime::Ears;
-use crate::runtime::control::{Listening, People, Served, socket_in};
+use crate::runtime::control::{Listening, People, Recordings, Served, socket_in};
 use crate::runtime::supervise::supervise;
+use crate::runtime::tap::Taps;
 use crate::safety::alarm::AlarmChange;
 use crate::safety::fact::Input;
 use crate::safety::sequence::{Notice, SequenceChange};
@@ -140,10 +141,17 @@ pub(super) fn spawn_web(
 }
 
 /// Starts the local socket. Where it cannot be had, everything else goes on without it.
-pub(super) async fn spawn_control(ears: &Ears, field: Arc<Field>, loaded: &Loaded, edges: &mut JoinSet<()>) {
+pub(super) async fn spawn_control(
+    ears: &Ears,
+    field: Arc<Field>,
+    taps: Taps,
+    loaded: &Loaded,
+    edges: &mut JoinSet<()>,
+) {
     let path = socket_in(&loaded.state_dir);
     let people = Arc::new(People::new(ears.clone()));
-    let served = Served::new(field, &loaded.links, Arc::clone(&people));
+    let recordings = Recordings::new(taps, &ears.site, &loaded.fingerprint);
+    let served = Served::new(field, &loaded.links, Arc::clone(&people), Some(recordings));
     let (stop, mut first) = (ears.stop.clone(), Listening::start(path.clone()).await);
     if first.is_none() {
         return;

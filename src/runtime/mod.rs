@@ -12,6 +12,7 @@ mod edges;
 mod log;
 mod safety_loop;
 mod supervise;
+mod tap;
 mod watchdog;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ use crate::store::{Journal, OpenFault};
 use crate::units::Millis;
 
 use safety_loop::{ORDERS_QUEUED_MAX, SafetyLoop};
+use tap::Tap;
 use watchdog::Watchdog;
 
 /// How long the edges get to say goodbye. With the rest of a stop it stays under two seconds.
@@ -118,12 +120,14 @@ impl Daemon {
         let polls = Arc::clone(&field);
         let safety = Safety::new(Arc::clone(&site), &memory, now);
         journal.remember(safety.memory());
+        let (tap, taps) = Tap::new();
         let safety = SafetyLoop {
             safety,
             inbox: inputs,
             facts: facts.clone(),
             orders,
             journal: Arc::clone(&journal),
+            tap,
             watchdog: Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime),
             stop: stop.child_token(),
         };
@@ -139,7 +143,7 @@ impl Daemon {
             stop: stop.clone(),
         };
         edges::spawn_sinks(&ears, &loaded, &mut edges);
-        edges::spawn_control(&ears, Arc::clone(&field), &loaded, &mut edges).await;
+        edges::spawn_control(&ears, Arc::clone(&field), taps, &loaded, &mut edges).await;
         if let (Some(options), Some(listener)) = (loaded.web, listener) {
             edges::spawn_web(&ears, options, listener, banner, &mut edges);
         }

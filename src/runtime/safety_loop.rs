@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::exchange::Publication;
+use crate::runtime::tap::Tap;
 use crate::runtime::watchdog::Watchdog;
 use crate::safety::fact::{Input, Order, Output};
 use crate::safety::{Safety, TICK};
@@ -31,6 +32,7 @@ pub(super) struct SafetyLoop {
     pub(super) facts: broadcast::Sender<Arc<Publication>>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) journal: Arc<Journal>,
+    pub(super) tap: Tap,
     pub(super) watchdog: Watchdog,
     pub(super) stop: CancellationToken,
 }
@@ -68,6 +70,8 @@ impl SafetyLoop {
             for order in orders {
                 self.hand_over(order);
             }
+            // Last: a recorder never stands between a decision and its order.
+            self.tap.pass(now, &inputs, || self.safety.memory());
             self.watchdog.feed(now.uptime);
         }
     }

@@ -58,6 +58,42 @@ fn the_base_of_the_corpus_loads_without_a_word() {
     assert_eq!(codes(&loaded.warnings), []);
 }
 
+fn load_with_changes(below: &str, changes: &str) -> Result<Loaded, Complaints> {
+    let mut desk = Desk::default();
+    for (path, text) in [("below.toml", below), ("changes.toml", changes)] {
+        desk.complaints.sources.push(Source { path: PathBuf::from(path), text: text.to_owned() });
+    }
+    judge_over(desk, 1, &env)
+}
+
+#[test]
+fn changes_laid_over_a_configuration_replace_rules_of_the_same_id_and_add_others() {
+    let base = load_texts(&[BASE]).unwrap().site;
+    let zone = &base[base.rules[0].zone].name;
+    let point = format!("{}/{}", base.devices[0].name, base.points[0].name);
+    let rule = |id: &str, principle: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\nzone = \"{zone}\"\nprinciple = \"{principle}\"\non_unknown = \"hold\"\n\
+             [rule.silence]\npoints = [\"{point}\"]\nafter = \"60s\"\nlevel = \"watch\"\nlevel_if_abnormal = \"watch\"\n"
+        )
+    };
+    let below = format!("{BASE}\n{}", rule("mine", "as-it-was"));
+    let changes = format!("{}{}", rule("mine", "changed"), rule("one-more", "new"));
+    let loaded = load_with_changes(&below, &changes).unwrap();
+    let count = base.rules.len();
+    let names: Vec<(&str, &str)> =
+        loaded.site.rules[count..].iter().map(|rule| (rule.name.as_str(), rule.principle.as_str())).collect();
+    assert_eq!(names, [("mine", "changed"), ("one-more", "new")]);
+    // A slip in the changes is found where it is.
+    let complaints = load_with_changes(BASE, &rule("one-more", "new").replace("60s", "soon")).unwrap_err();
+    let place =
+        complaints.list.iter().find(|it| it.code == Code::BadDuration).and_then(|it| it.place).unwrap();
+    assert_eq!(complaints.locate(place).unwrap().0, std::path::Path::new("changes.toml"));
+    // A whole configuration is taken alone.
+    let alone = load_with_changes("[site]\nid = \"x\"\n", BASE).unwrap();
+    assert_eq!(alone.site.rules.len(), count);
+}
+
 #[test]
 fn the_shipped_example_loads_without_a_word() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");

@@ -4,12 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::protocol::{AlarmVerb, Answer, Command, LINE_BYTES_MAX, LinkEntry, Wanted, unhex};
+use super::protocol::{AlarmVerb, Answer, Command, LINE_BYTES_MAX, LinkEntry, Recorded, Wanted, unhex};
 use crate::field::ask::Asker;
 use crate::field::frames::RawFrame;
 use crate::field::pdu::{Reply, Request};
@@ -50,6 +52,7 @@ pub enum CallFault {
 pub struct Client {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
+    line: Vec<u8>,
     link: String,
     trouble: Option<String>,
 }
@@ -68,7 +71,8 @@ impl Client {
             _ => CallFault::Io(error),
         })?;
         let (reader, writer) = stream.into_split();
-        Ok(Self { reader: BufReader::new(reader), writer, link: String::new(), trouble: None })
+        let reader = BufReader::new(reader);
+        Ok(Self { reader, writer, line: Vec::new(), link: String::new(), trouble: None })
     }
 
     /// The daemon's links.
@@ -172,6 +176,38 @@ impl Client {
         }
     }
 
+    /// Asks for a recording of all that comes into the core. It comes by [`recorded`](Self::recorded).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn begin_recording(&mut self) -> Result<(), CallFault> {
+        self.say(&Command::Record {}).await
+    }
+
+    /// Asks for the end of the recording: the rest comes by [`recorded`](Self::recorded).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn end_recording(&mut self) -> Result<(), CallFault> {
+        Ok(self.writer.write_all(b"\n").await?)
+    }
+
+    /// The next bytes of the recording and what it holds so far; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn recorded(&mut self) -> Result<Option<(Vec<u8>, Recorded)>, CallFault> {
+        match self.hear().await? {
+            Answer::Recorded(part) => {
+                let bytes = BASE64.decode(&part.bytes).map_err(|_| CallFault::Strange)?;
+                Ok(Some((bytes, part)))
+            }
+            Answer::End { .. } => Ok(None),
+            Answer::Error(sentence) => Err(CallFault::Refused(sentence)),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
     async fn call(&mut self, command: &Command) -> Result<Answer, CallFault> {
         self.say(command).await?;
         let heard = tokio::time::timeout(ANSWER_MAX, self.hear()).await;
@@ -188,12 +224,15 @@ impl Client {
     }
 
     async fn hear(&mut self) -> Result<Answer, CallFault> {
-        let mut line = String::new();
-        let bound = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
-        if (&mut self.reader).take(bound).read_line(&mut line).await? == 0 {
+        // A call that is dropped half-way leaves its bytes here: the next one reads on.
+        let bound = LINE_BYTES_MAX.saturating_sub(self.line.len());
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        if (&mut self.reader).take(bound).read_until(b'\n', &mut self.line).await? == 0 {
             return Err(CallFault::Io(io::ErrorKind::UnexpectedEof.into()));
         }
-        serde_json::from_str(&line).map_err(|_| CallFault::Strange)
+        let answer = serde_json::from_slice(&self.line).map_err(|_| CallFault::Strange);
+        self.line.clear();
+        answer
     }
 
     async fn ask_once(&mut self, unit: u8, request: Wanted) -> Result<Answer, CallFault> {

@@ -55,6 +55,9 @@ pub enum Command {
         #[serde(rename = "do")]
         verb: AlarmVerb,
     },
+    /// A recording of all that comes into the core from now on: `recorded` again and again, until the client says
+    /// anything (an empty line will do); `end` after the last.
+    Record {},
 }
 
 /// What can be asked of a unit. There is no write among them.
@@ -113,7 +116,9 @@ pub enum Answer {
     Fault(FaultWord),
     /// One raw frame.
     Frame(FrameEntry),
-    /// No more frames.
+    /// Bytes of a recording.
+    Recorded(Recorded),
+    /// No more frames, or no more of a recording.
     End {
         /// The number of the next.
         next: u64,
@@ -228,6 +233,21 @@ pub struct FrameEntry {
     pub sent: bool,
     /// The bytes, in hexadecimal.
     pub hex: String,
+}
+
+/// The next bytes of a recording, and what it holds so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The bytes, as base64.
+    pub bytes: String,
+    /// True where a block of the file ends with them.
+    pub ends_block: bool,
+    /// Scans of the core.
+    pub scans: u64,
+    /// Inputs of all scans.
+    pub inputs: u64,
+    /// Scans that the recorder was too slow for.
+    pub lost_scans: u64,
 }
 
 /// Why there is no answer.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::people::People;
 use super::place::{Place, listen};
 use super::protocol::{AlarmVerb, Answer, Command, FrameEntry, LINE_BYTES_MAX, LinkEntry, hex};
+use super::record::Recordings;
 use super::who;
 use crate::clock;
 use crate::field::Field;
@@ -73,21 +74,25 @@ pub(in crate::runtime) struct Served<L> {
     links: Arc<L>,
     entries: Arc<Vec<LinkEntry>>,
     people: Arc<People>,
+    recordings: Option<Recordings>,
 }
 
 impl<L> Served<L> {
-    pub(in crate::runtime) fn new(links: Arc<L>, options: &[LinkOptions], people: Arc<People>) -> Self {
-        Self { links, entries: Arc::new(options.iter().map(LinkEntry::of).collect()), people }
+    pub(in crate::runtime) fn new(
+        links: Arc<L>,
+        options: &[LinkOptions],
+        people: Arc<People>,
+        recordings: Option<Recordings>,
+    ) -> Self {
+        let entries = Arc::new(options.iter().map(LinkEntry::of).collect());
+        Self { links, entries, people, recordings }
     }
 }
 
 impl<L> Clone for Served<L> {
     fn clone(&self) -> Self {
-        Self {
-            links: Arc::clone(&self.links),
-            entries: Arc::clone(&self.entries),
-            people: Arc::clone(&self.people),
-        }
+        let (links, entries) = (Arc::clone(&self.links), Arc::clone(&self.entries));
+        Self { links, entries, people: Arc::clone(&self.people), recordings: self.recordings.clone() }
     }
 }
 
@@ -104,7 +109,7 @@ impl Listening {
         match listen(&path).await {
             Ok((listener, place)) => Some(Self { listener, _place: place }),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "no local socket: status, alarms, scan, probe and capture cannot ask this daemon");
+                tracing::warn!(path = %path.display(), %error, "no local socket: status, alarms, scan, probe, capture and record cannot ask this daemon");
                 None
             }
         }
@@ -165,7 +170,7 @@ async fn attend<L: Links>(stream: UnixStream, admitted: bool, served: Served<L>)
     }
 }
 
-struct Talk {
+pub(super) struct Talk {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
 }
@@ -188,7 +193,7 @@ impl Talk {
         Ok(Some(line))
     }
 
-    async fn say(&mut self, answer: &Answer) -> io::Result<()> {
+    pub(super) async fn say(&mut self, answer: &Answer) -> io::Result<()> {
         let mut line = serde_json::to_string(answer).map_err(io::Error::other)?;
         line.push('\n');
         if LINE_BYTES_MAX < line.len() {
@@ -199,7 +204,7 @@ impl Talk {
     }
 
     /// Resolves when the client hangs up, or says something where it should listen.
-    async fn gone(&mut self) {
+    pub(super) async fn gone(&mut self) {
         let mut byte = [0];
         let _ = self.reader.read(&mut byte).await;
     }
@@ -232,6 +237,10 @@ impl<L: Links> Served<L> {
             Command::Frames { link, since, follow } => match self.links.log_of(&link) {
                 Some(log) => send_frames(&log, since, follow, client).await,
                 None => client.say(&self.no_link(&link)).await,
+            },
+            Command::Record {} => match &self.recordings {
+                Some(recordings) => recordings.send(client).await,
+                None => client.say(&Answer::Error("nothing can be recorded here".to_owned())).await,
             },
         }
     }

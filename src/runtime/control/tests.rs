@@ -94,7 +94,7 @@ impl Bench {
         };
         let double = Double::default();
         let (log, stop) = (double.log.clone(), CancellationToken::new());
-        let served = Served::new(Arc::new(double), &[options], people(&stop));
+        let served = Served::new(Arc::new(double), &[options], people(&stop), None);
         let listening = Listening::start(socket_in(dir.path())).await.unwrap();
         let task = tokio::spawn(listening.serve(served, stop.clone()));
         Self { dir, log, stop, task }

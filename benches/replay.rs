@@ -112,7 +112,8 @@ fn site() -> Site {
             labels: Labels::None,
         });
         let steps = [step(45.0), step(55.0), step(80.0)];
-        let limit = Limit { point: PointId(point), side: Side::Above, deadband: 1.0, steps, projection: None };
+        let limit =
+            Limit { point: PointId(point), side: Side::Above, deadband: 1.0, steps, projection: None };
         site.rules.push(Rule {
             name: format!("rule-{point}"),
             zone: ZoneId(0),

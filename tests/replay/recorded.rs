@@ -15,7 +15,7 @@ use emberwatch::safety::risk::Level;
 use emberwatch::safety::site::Site;
 use emberwatch::sim::{Scenario, SimOptions, Simulator};
 use emberwatch::units::Uptime;
-use emberwatch::wire::text;
+use emberwatch::wire::{explain, text};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -39,7 +39,7 @@ fn configuration(dir: &Path, address: &str) -> std::path::PathBuf {
 /// What a fact says, and when; readings and what only one of two starts can say are left out.
 fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
     let words = match fact {
-        Fact::Level(change) => text::level_change(site, change),
+        Fact::Level(change) => explain::level_change(site, change),
         Fact::Finding(finding) => {
             let evidence = text::evidence(site, Some(finding.rule), &finding.evidence);
             format!("{} {} {evidence}", site[finding.rule].name, finding.level.word())
@@ -50,7 +50,12 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         Fact::Sequence(change) => text::sequence_event(site, change.sequence, change.now.mode, &change.event),
         Fact::Notice(notice) => format!("{} #{}", text::notice(site, notice), notice.number),
         Fact::LoneVote { rule, channel } => text::lone_vote(site, *rule, *channel),
-        Fact::Reading { .. } | Fact::Gap { .. } | Fact::Followed { .. } | Fact::Refused { .. } => {
+        Fact::Reading { .. }
+        | Fact::Outlook(_)
+        | Fact::AlarmFigures(_)
+        | Fact::Gap { .. }
+        | Fact::Followed { .. }
+        | Fact::Refused { .. } => {
             return None;
         }
     };
@@ -59,7 +64,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
 
 /// What was said from the first word about the story on: before, a core that was just started speaks of itself.
 fn story(all: &[(u64, String)]) -> Vec<(u64, String)> {
-    let first = all.iter().position(|(_, words)| words.contains("went from normal to watch"));
+    let first = all.iter().position(|(_, words)| words.starts_with("watch in "));
     all[first.expect("a story")..].to_vec()
 }
 

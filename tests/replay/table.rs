@@ -10,7 +10,7 @@ fn a_table_plays_through_the_core_and_a_modelled_breaker_lets_the_cut_come_to_it
     let (code, out, err) = bench.replay(&[]);
     assert_eq!(code, 0, "{err}");
     // 45 °C at 150 s, 80 °C at 220 s, each after two seconds; gas at 250 s completes the vote.
-    assert!(out.contains("152.0 s  level     rack-1 went from normal to watch"), "{out}");
+    assert!(out.contains("152.0 s  level     watch in rack-1: temp-max of cell-1"), "{out}");
     assert!(out.contains("250.0 s  sequence  cut: the countdown of 15 s runs"), "{out}");
     assert!(out.contains("265.0 s  order     cut: cell-1/open would be commanded"), "{out}");
     assert!(out.contains("cut: done and verified"), "{out}");

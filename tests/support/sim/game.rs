@@ -14,6 +14,7 @@ use emberwatch::safety::site::{AlarmId, DeviceId, PointId, SequenceId};
 use emberwatch::safety::{Safety, TICK};
 use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
 
+use super::delays::Delays;
 use super::dice::Dice;
 use super::referee::Referee;
 use super::room::{BURNING, CALM, House};
@@ -41,6 +42,8 @@ pub(crate) struct Score {
     pub(crate) done: u64,
     pub(crate) restarts: u64,
     pub(crate) gaps: u64,
+    /// From a fire that healthy channels show to its run.
+    pub(crate) found: Delays,
     /// Of all sequence events, orders and times: the same seed gives the same.
     pub(crate) trace: u64,
 }
@@ -78,6 +81,8 @@ struct Fire {
     /// When it must have been acted on, unless something was held up.
     must_by: u64,
     takes: u64,
+    begun: u64,
+    found: bool,
 }
 
 pub(crate) struct Game {
@@ -217,6 +222,12 @@ impl Game {
                 self.score.done += u64::from(change.event == SequenceEvent::Done);
                 if change.event == SequenceEvent::Started {
                     let room = self.room_of(change.sequence);
+                    if let Some(fire) = &mut self.fires[room]
+                        && fire.clean
+                        && !std::mem::replace(&mut fire.found, true)
+                    {
+                        self.score.found.note(Millis(self.now - fire.begun));
+                    }
                     let burns = self.fires[room].is_some() || self.now < self.last_fire[room] + 120_000;
                     self.score.spurious += u64::from(!burns);
                 }
@@ -439,7 +450,15 @@ impl Game {
         let mask = shown.fold(0, |mask, (bit, _)| mask | 1 << bit);
         let enough = usize::from(vote.needed) <= super::referee::independent(&vote.rivals, mask);
         let clean = enough && self.dice.chance(7000);
-        self.fires[room] = Some(Fire { until, points, clean, must_by: self.now + takes, takes });
+        self.fires[room] = Some(Fire {
+            until,
+            points,
+            clean,
+            must_by: self.now + takes,
+            takes,
+            begun: self.now,
+            found: false,
+        });
         self.score.demands += 1;
     }
 
@@ -591,6 +610,21 @@ fn same_but_for_labels(a: &Output, b: &Output) -> bool {
             *a == b
         }
         (a, b) => format!("{a:?}") == format!("{b:?}"),
+    }
+}
+
+impl Score {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.room_ms += other.room_ms;
+        self.demands += other.demands;
+        self.starts += other.starts;
+        self.spurious += other.spurious;
+        self.orders += other.orders;
+        self.done += other.done;
+        self.restarts += other.restarts;
+        self.gaps += other.gaps;
+        self.found.add(&other.found);
+        self.trace ^= other.trace;
     }
 }
 

@@ -1,6 +1,8 @@
 //! The simulation: dice, a random house, the game, and the referee.
 
 mod alarms;
+pub(crate) mod campaign;
+mod delays;
 pub(crate) mod dice;
 pub(crate) mod game;
 pub(crate) mod referee;

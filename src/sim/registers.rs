@@ -108,7 +108,7 @@ impl Room {
         ];
         words.extend((20..).zip(volts.iter().map(|volt| unsigned(*volt, 0.001))));
         words.extend((40..).zip(temps.iter().map(|temp| signed(*temp, 0.1))));
-        debug_assert_eq!(words.len(), 15 + 2 * CELLS);
+        assert_eq!(words.len(), 15 + 2 * CELLS);
         words
     }
 

@@ -22,6 +22,8 @@ pub(super) struct RuleState {
     /// What it last said by itself.
     pub(super) judged: Level,
     pub(super) known: bool,
+    /// It sees, but not for long enough yet.
+    pub(super) learning: bool,
     pub(super) evidence: Evidence,
     /// When it must look again though nothing was read.
     pub(super) wake: Uptime,
@@ -61,6 +63,7 @@ impl RuleState {
             level: Level::Normal,
             judged: Level::Normal,
             known: false,
+            learning: false,
             evidence: Evidence::None,
             wake: Uptime(0),
             touched: false,
@@ -125,7 +128,7 @@ impl RuleState {
         self.wake = wake;
         match verdict {
             Verdict::Unknown | Verdict::Feared(..) => self.interrupt(),
-            Verdict::Judged(..) | Verdict::Unchanged => {}
+            Verdict::Judged(..) | Verdict::Unchanged | Verdict::Learning => {}
         }
         verdict
     }

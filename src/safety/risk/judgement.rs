@@ -159,6 +159,7 @@ impl Judgement {
         match state.look(zone_level, view) {
             Verdict::Judged(level, evidence) => {
                 state.judged = level;
+                state.learning = false;
                 state.evidence = evidence;
                 let outlook = match state.outlook() {
                     Told::Nothing => None,
@@ -169,11 +170,14 @@ impl Judgement {
                 self.settle(site, rule, level, true, now, out);
             }
             Verdict::Unchanged => {}
+            Verdict::Learning => self.learns(site, rule, now, out),
             Verdict::Unknown => {
+                state.learning = false;
                 let level = state.said_in_doubt(spec.on_unknown);
                 self.settle(site, rule, level, false, now, out);
             }
             Verdict::Feared(feared, evidence) => {
+                state.learning = false;
                 let level = state.said_in_doubt(spec.on_unknown).max(feared);
                 if state.level < level {
                     state.evidence = evidence;
@@ -182,6 +186,17 @@ impl Judgement {
             }
         }
         self.next_wake = self.next_wake.min(self.states[rule.index()].wake);
+    }
+
+    /// A window that fills is no fault: the votes of the rule need not do without it.
+    fn learns(&mut self, site: &Site, rule: RuleId, now: Uptime, out: &mut Vec<Output>) {
+        if std::mem::replace(&mut self.states[rule.index()].learning, true) {
+            return;
+        }
+        for index in 0..self.votes_of_rule[rule.index()].len() {
+            let vote = self.votes_of_rule[rule.index()][index];
+            self.count_votes(site, vote, now, out);
+        }
     }
 
     fn count_votes(&mut self, site: &Site, rule: RuleId, now: Uptime, out: &mut Vec<Output>) {
@@ -231,7 +246,7 @@ impl Judgement {
         let said = |channel: &RuleId| {
             let state = &self.states[channel.index()];
             let votes = state.known && vote.votes_at <= state.level;
-            Channel { known: state.known, votes, judged: state.judged }
+            Channel { known: state.known, learning: state.learning, votes, judged: state.judged }
         };
         Some(vote.channels.iter().map(said).collect())
     }

@@ -199,7 +199,7 @@ mod tests {
             bench.read(second, values);
             match rule.look(&mut memory, bench.view()).verdict {
                 Verdict::Judged(level, _) => Some(level),
-                Verdict::Unchanged | Verdict::Unknown | Verdict::Feared(..) => None,
+                Verdict::Unchanged | Verdict::Learning | Verdict::Unknown | Verdict::Feared(..) => None,
             }
         };
         (1..).zip(seconds).map(look).collect()

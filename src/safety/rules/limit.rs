@@ -57,7 +57,7 @@ impl Limit {
         match (&look.verdict, self.projection) {
             (Verdict::Unknown, Some(per_minute)) => self.fear(per_minute, view),
             (Verdict::Unknown, None)
-            | (Verdict::Judged(..) | Verdict::Unchanged | Verdict::Feared(..), _) => look,
+            | (Verdict::Judged(..) | Verdict::Unchanged | Verdict::Learning | Verdict::Feared(..), _) => look,
         }
     }
 

@@ -112,6 +112,8 @@ pub(crate) enum Verdict {
     Judged(Level, Evidence),
     /// Nothing new: what it said stands.
     Unchanged,
+    /// It sees, but not for long enough yet: its window fills. No finding, and no fault either.
+    Learning,
     /// It cannot judge.
     Unknown,
     /// It cannot judge, but by the last it knew it may by now be this bad.

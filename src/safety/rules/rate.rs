@@ -36,7 +36,7 @@ impl Rate {
     pub(crate) fn look(&self, window: &mut Window, ladder: &mut Ladder, view: View<'_>) -> Look {
         view.one(self.point, |value, taken| {
             self.judge(window, ladder, value, taken)
-                .map_or(Verdict::Unchanged, |(level, evidence)| Verdict::Judged(level, evidence))
+                .map_or(Verdict::Learning, |(level, evidence)| Verdict::Judged(level, evidence))
         })
     }
 

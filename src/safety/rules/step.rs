@@ -86,7 +86,7 @@ impl StepChange {
         }
         let before = (self.samples_min <= memory.usual.len()).then(|| memory.usual.median()).flatten();
         memory.usual.push(taken, value.get(), self.window);
-        let Some(from) = before else { return Verdict::Unchanged };
+        let Some(from) = before else { return Verdict::Learning };
         let change = self.side.toward_danger(value.get() - from);
         let change = if self.relative { per_cent(change, from) } else { change };
         let rungs = self.steps.map(|step| {
@@ -205,7 +205,7 @@ mod tests {
         let (mut bench, mut memory) = (Bench::with_points(2), Memory::default());
         for second in 1..=2 {
             bench.read(second, &[Some(if second == 1 { 3.9 } else { 2.0 }), Some(0.0)]);
-            assert!(matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Unchanged));
+            assert!(matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Learning));
         }
     }
 }

@@ -94,6 +94,8 @@ struct Ballot {
 pub(crate) struct Channel {
     /// It can judge.
     pub(crate) known: bool,
+    /// It sees, but not for long enough yet to judge.
+    pub(crate) learning: bool,
     /// It can judge, and is at the level from which it votes.
     pub(crate) votes: bool,
     /// The last level it could judge.
@@ -282,7 +284,8 @@ impl Ballot {
         if ran_out {
             self.voted = None;
         }
-        self.lost_since = if channel.known { None } else { Some(self.lost_since.unwrap_or(now)) };
+        let healthy = channel.known || channel.learning;
+        self.lost_since = if healthy { None } else { Some(self.lost_since.unwrap_or(now)) };
         ran_out && std::mem::take(&mut self.alone)
     }
 }
@@ -300,10 +303,11 @@ fn count_bits(mask: u32) -> u8 {
 mod tests {
     use super::*;
 
-    const QUIET: Channel = Channel { known: true, votes: false, judged: Level::Normal };
-    const VOTES: Channel = Channel { known: true, votes: true, judged: Level::Danger };
-    const LOST: Channel = Channel { known: false, votes: false, judged: Level::Normal };
-    const LOST_WARM: Channel = Channel { known: false, votes: false, judged: Level::Warning };
+    const QUIET: Channel = Channel { known: true, learning: false, votes: false, judged: Level::Normal };
+    const VOTES: Channel = Channel { known: true, learning: false, votes: true, judged: Level::Danger };
+    const LOST: Channel = Channel { known: false, learning: false, votes: false, judged: Level::Normal };
+    const LOST_WARM: Channel =
+        Channel { known: false, learning: false, votes: false, judged: Level::Warning };
 
     fn vote(needed: u8, of: u32, on_channel_fault: OnChannelFault, on_all_lost: OnAllLost) -> Together {
         Together {
@@ -408,6 +412,16 @@ mod tests {
             assert_eq!(count.vote.complete, complete, "{policy:?}");
             assert_eq!(count.vote.health, VoteHealth::Blind);
         }
+    }
+
+    #[test]
+    fn a_window_that_fills_is_no_lost_channel() {
+        let fills = Channel { learning: true, ..LOST };
+        let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Trip);
+        let count = settled(&vote, &[fills, fills, VOTES]);
+        assert!(!count.vote.complete, "two votes are still needed");
+        assert_eq!(count.vote.health, VoteHealth::Whole);
+        assert!(!settled(&vote, &[fills; 3]).vote.complete, "nothing is lost");
     }
 
     fn rivals(vote: &Together, pairs: &[(usize, usize)]) -> Together {

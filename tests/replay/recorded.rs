@@ -120,6 +120,8 @@ async fn a_replay_under_the_same_rules_says_what_the_daemon_said_word_for_word_a
     let options = SimOptions { seed: 7, speed: 5.0, scenario: scenario.expect("a story") };
     let simulator = Simulator::start(listener, options);
     let live = timeout(DEADLINE, hear(&site, &mut hearing)).await.expect("the cut is done in time");
+    // The loop hands a scan to recorders after it has spoken: once it speaks again, they have the one before.
+    timeout(DEADLINE, hearing.recv()).await.expect("in time").expect("the daemon speaks");
     end.send(()).expect("still recording");
     let bytes = timeout(DEADLINE, recording).await.expect("in time").expect("no panic");
     daemon.stop().await;

@@ -11,7 +11,7 @@ use super::protocol::{Answer, Recorded};
 use super::server::Talk;
 use crate::clock;
 use crate::replay::recording::{Beginning, Encoder, Head, Names, Totals};
-use crate::runtime::tap::{Heard, Taps};
+use crate::runtime::tap::{Heard, SCANS_QUEUED_MAX, Taps};
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
 use crate::units::Millis;
@@ -63,6 +63,15 @@ impl Recordings {
                         send(client, encoder.totals(), &block).await?;
                     }
                 }
+            }
+        }
+        // What the loop had handed over when the client said so belongs to the recording.
+        for _ in 0..SCANS_QUEUED_MAX {
+            let Ok(Heard::Scan { now, inputs, lost }) = heard.try_recv() else { break };
+            encoder.add(now, &inputs, lost);
+            if encoder.is_due() {
+                let block = encoder.close_block();
+                send(client, encoder.totals(), &block).await?;
             }
         }
         let totals = encoder.totals();

@@ -98,7 +98,7 @@ impl RuleState {
         pace.follow(taken, limit.ahead(self.judged, value))
     }
 
-    /// Delays need what is seen: a loss in between begins them anew.
+    /// Delays need what is seen: they stand still over a loss.
     fn interrupt(&mut self) {
         match &mut self.judge {
             Judge::Limit(_, ladder, _) | Judge::Rate(_, _, ladder) | Judge::State(_, ladder) => {

@@ -89,7 +89,7 @@ struct Worst {
 }
 
 impl Memory {
-    /// Nothing can be seen for now: all delays begin anew.
+    /// Nothing can be seen for now: all delays stand still.
     pub(crate) fn interrupt(&mut self) {
         self.ladder.interrupt();
     }

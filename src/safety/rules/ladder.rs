@@ -1,8 +1,9 @@
 //! The three steps that `limit`, `rate` and `state` share: each with its delays, driven by samples only.
 //!
-//! Time alone never raises or clears a step: a delay has passed when two good samples that far apart both
-//! say so, with nothing lost in between. A dead sensor can therefore neither ripen into a finding nor heal
-//! one, and a flaky one not make a delay of two spikes (A3, S3, S6).
+//! Time alone never raises or clears a step: a delay has passed when good samples that far apart all say so.
+//! While nothing can be seen a delay stands still: it neither runs on nor begins anew. A dead sensor can
+//! therefore neither ripen into a finding nor heal one, a flaky one cannot make a delay of two spikes (A3, S3,
+//! S6), and lost messages cannot hold a finding much longer than it would have lasted (S19).
 
 use crate::safety::risk::Level;
 use crate::units::{Millis, Uptime};
@@ -36,8 +37,33 @@ pub(crate) struct Ladder {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct StepState {
     active: bool,
-    beyond: Option<Uptime>,
-    inside: Option<Uptime>,
+    beyond: Delay,
+    inside: Delay,
+}
+
+/// How long samples have agreed, without the time in which nothing could be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Delay {
+    since: Option<Uptime>,
+    before: Millis,
+}
+
+impl Delay {
+    /// One more sample that agrees: how long all of them have.
+    fn run(&mut self, taken: Uptime) -> Millis {
+        self.before.plus(taken.since(*self.since.get_or_insert(taken)))
+    }
+
+    /// Nothing can be seen after this last sample.
+    fn pause(&mut self, last: Uptime) {
+        if let Some(since) = self.since.take() {
+            self.before = self.before.plus(last.since(since));
+        }
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl Ladder {
@@ -54,10 +80,12 @@ impl Ladder {
         self.level()
     }
 
-    /// Nothing can be seen for now: all delays begin anew. What was found stands.
+    /// Nothing can be seen for now: all delays stand still. What was found stands.
     pub(crate) fn interrupt(&mut self) {
+        let Some(last) = self.last else { return };
         for step in &mut self.steps {
-            (step.beyond, step.inside) = (None, None);
+            step.beyond.pause(last);
+            step.inside.pause(last);
         }
     }
 
@@ -76,19 +104,19 @@ impl StepState {
     fn feed(&mut self, taken: Uptime, rung: Rung) {
         match rung.place {
             Place::Beyond { extreme } => {
-                self.inside = None;
-                let first = *self.beyond.get_or_insert(taken);
+                self.inside.reset();
                 // The first sample cannot satisfy a delay above zero, so that takes two at least.
-                self.active |= extreme || rung.on_delay <= taken.since(first);
+                let lasted = self.beyond.run(taken);
+                self.active |= extreme || rung.on_delay <= lasted;
             }
             Place::Between => {
-                self.inside = None;
-                self.beyond = None;
+                self.inside.reset();
+                self.beyond.reset();
             }
             Place::Inside => {
-                self.beyond = None;
-                let first = *self.inside.get_or_insert(taken);
-                self.active &= taken.since(first) < rung.off_delay;
+                self.beyond.reset();
+                let lasted = self.inside.run(taken);
+                self.active &= lasted < rung.off_delay;
             }
         }
     }
@@ -128,17 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_in_between_restarts_both_delays_and_clears_nothing() {
+    fn while_nothing_is_seen_both_delays_stand_still() {
         let mut ladder = Ladder::default();
         ladder.feed(Uptime(0), rung(BEYOND));
         ladder.interrupt();
         assert_eq!(ladder.feed(Uptime(10_000), rung(BEYOND)), Level::Normal, "two spikes are no delay");
-        assert_eq!(ladder.feed(Uptime(12_000), rung(BEYOND)), Level::Watch);
-        ladder.feed(Uptime(13_000), rung(Place::Inside));
+        ladder.feed(Uptime(11_000), rung(BEYOND));
         ladder.interrupt();
-        assert_eq!(ladder.level(), Level::Watch);
-        assert_eq!(ladder.feed(Uptime(20_000), rung(Place::Inside)), Level::Watch);
-        assert_eq!(ladder.feed(Uptime(23_000), rung(Place::Inside)), Level::Normal);
+        ladder.interrupt();
+        assert_eq!(ladder.feed(Uptime(20_000), rung(BEYOND)), Level::Normal, "one second was seen");
+        assert_eq!(ladder.feed(Uptime(21_000), rung(BEYOND)), Level::Watch, "and one more");
+        ladder.feed(Uptime(22_000), rung(Place::Inside));
+        ladder.feed(Uptime(24_000), rung(Place::Inside));
+        ladder.interrupt();
+        assert_eq!(ladder.feed(Uptime(90_000), rung(Place::Inside)), Level::Watch, "two of three seconds");
+        assert_eq!(ladder.feed(Uptime(91_000), rung(Place::Inside)), Level::Normal);
     }
 
     #[test]

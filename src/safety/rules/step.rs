@@ -63,7 +63,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Nothing can be seen for now: all delays begin anew.
+    /// Nothing can be seen for now: all delays stand still.
     pub(crate) fn interrupt(&mut self) {
         self.ladder.interrupt();
     }

@@ -34,13 +34,55 @@ pub(crate) fn print(rules: &[Table], origins: &[Origin]) -> String {
     text
 }
 
+/// The order in which people write the keys of a rule; others follow.
+const ORDER: [&str; 30] = [
+    "id",
+    "zone",
+    "principle",
+    "on_unknown",
+    "latched",
+    "message",
+    "consequence",
+    "action",
+    "point",
+    "points",
+    "channels",
+    "against",
+    "needed",
+    "votes_at",
+    "level",
+    "side",
+    "window",
+    "samples_min",
+    "members_min",
+    "relative",
+    "floor",
+    "deadband",
+    "watch",
+    "warning",
+    "danger",
+    "limit",
+    "change",
+    "on_delay",
+    "off_delay",
+    "extreme",
+];
+
+/// The entries of a table as people write them.
+fn in_order(table: &Table) -> Vec<&(At<String>, At<Node>)> {
+    let mut entries: Vec<&(At<String>, At<Node>)> = table.entries().iter().collect();
+    let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+    entries.sort_by_key(|(key, _)| place(&key.value));
+    entries
+}
+
 /// First the keys with plain values, then the sub-tables of a rule, each under its own head.
 fn body(text: &mut String, table: &Table, path: &str) {
     let is_kind = |node: &At<Node>| matches!(node.value, Node::Table(_)) && path == "rule";
-    for (key, node) in table.entries().iter().filter(|(_, node)| !is_kind(node)) {
+    for (key, node) in in_order(table).into_iter().filter(|(_, node)| !is_kind(node)) {
         let _ = writeln!(text, "{} = {}", key.value, value(&node.value));
     }
-    for (key, node) in table.entries().iter().filter(|(_, node)| is_kind(node)) {
+    for (key, node) in in_order(table).into_iter().filter(|(_, node)| is_kind(node)) {
         if let Node::Table(kind) = &node.value {
             let path = format!("{path}.{}", key.value);
             let _ = writeln!(text, "[{path}]");
@@ -62,7 +104,7 @@ fn value(node: &Node) -> String {
         Node::Table(table) => {
             let entry =
                 |(key, node): &(At<String>, At<Node>)| format!("{} = {}", key.value, value(&node.value));
-            let entries: Vec<String> = table.entries().iter().map(entry).collect();
+            let entries: Vec<String> = in_order(table).into_iter().map(entry).collect();
             format!("{{ {} }}", entries.join(", "))
         }
         Node::Other => "\"?\"".to_owned(),

@@ -1,12 +1,12 @@
 //! A battery room that behaves: heat, gas, smoke, battery management, a UPS, and breakers that may fail.
 //!
+//! `physics/` is the room itself; `room.rs` the devices in it and their faults, `registers.rs` what these answer.
 //! The room is advanced in steps and owns no clock; a seed decides its noise. `Simulator` serves it over real
-//! Modbus TCP, for the demonstration, for `simulate`, and for tests. It is a model to try the system with: it
-//! reproduces the order and the lead times of a cell's end, not any one product.
+//! Modbus TCP, for the demonstration, for `simulate`, and for tests; `evaluate` plays its physics without a bus.
 
 mod breaker;
-mod cell;
 mod noise;
+pub mod physics;
 mod registers;
 mod room;
 mod serial;
@@ -20,9 +20,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use room::Room;
+pub use breaker::{Switch, SwitchFault};
+pub use noise::Noise;
+pub use room::{Battery, Room};
 pub use serial::Pty;
-pub use story::{Scenario, StoryStep};
+pub use story::{Event, Lie, Scenario, StoryStep};
 
 use crate::clock;
 use crate::units::{Millis, Uptime};

@@ -1,11 +1,13 @@
-//! Noise that is the same for the same seed (splitmix64, Steele, Lea and Flood 2014).
+//! Chance that is the same for the same seed (splitmix64, Steele, Lea and Flood 2014).
 
-/// A source of noise.
+/// A source of chance.
 #[derive(Clone, Debug)]
-pub(super) struct Noise(u64);
+pub struct Noise(u64);
 
 impl Noise {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// The source of this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -17,10 +19,31 @@ impl Noise {
         mixed ^ (mixed >> 31)
     }
 
-    /// Evenly from -1 to 1.
-    pub(super) fn even(&mut self) -> f64 {
+    /// Evenly from 0 to 1.
+    pub fn unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        unit * 2.0 - 1.0
+        unit
+    }
+
+    /// Evenly from -1 to 1.
+    pub fn even(&mut self) -> f64 {
+        self.unit() * 2.0 - 1.0
+    }
+
+    /// Evenly between two values.
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// One of `0..count`.
+    pub fn index(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(1).max(1);
+        usize::try_from(self.next() % count).unwrap_or(0)
+    }
+
+    /// True once in so many times.
+    pub fn one_in(&mut self, times: u32) -> bool {
+        self.next().is_multiple_of(u64::from(times.max(1)))
     }
 }

@@ -2,7 +2,9 @@
 
 use tokio_modbus::ExceptionCode;
 
-use crate::sim::room::{CELLS, Rack, Room};
+use crate::sim::physics::Measured;
+use crate::sim::room::{Battery, CELLS, Room};
+use crate::sim::story::Lie;
 
 /// Rack 1 and rack 2, the UPS, the gas and smoke detectors, the breaker panel.
 const UNITS: [u8; 6] = [1, 2, 10, 20, 30, 40];
@@ -19,7 +21,7 @@ impl Room {
         if !matches!(unit, 1 | 2) {
             return Err(ExceptionCode::IllegalDataAddress);
         }
-        let words = self.rack_words(usize::from(unit) - 1);
+        let words = self.management_says(usize::from(unit) - 1);
         pick(address, count, |at| words.iter().find(|(register, _)| *register == at).map(|(_, word)| *word))
     }
 
@@ -64,37 +66,61 @@ impl Room {
     /// Seconds, as a counter that wraps.
     fn heartbeat(&self) -> u16 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wraps on purpose")]
-        let beat = (self.age_s as u64 & 0xffff) as u16;
+        let beat = (self.age_s() as u64 & 0xffff) as u16;
         beat
     }
 
-    fn rack_words(&mut self, index: usize) -> Vec<(u16, u16)> {
+    /// What the management of a rack answers: the truth, or what its lie makes of it. It never lies about switches: those
+    /// are other wires.
+    fn management_says(&mut self, index: usize) -> Vec<(u16, u16)> {
+        let mut words = self.rack_words(index);
+        let Some((lie, said)) = &self.racks[index].lie else { return words };
+        for (at, (register, word)) in words.iter_mut().enumerate() {
+            let measured = matches!(register, 2..=10 | 20..=55);
+            let repeated = match lie {
+                Lie::FlatLine => measured,
+                Lie::Stale => measured || *register == 0,
+                Lie::TenTimes => {
+                    if matches!(register, 8..=10 | 40..=55) {
+                        *word = word.saturating_mul(10);
+                    }
+                    false
+                }
+            };
+            if repeated {
+                *word = said[at].1;
+            }
+        }
+        words
+    }
+
+    /// What is so, as the management measures it.
+    pub(super) fn rack_words(&mut self, index: usize) -> Vec<(u16, u16)> {
         let beat = self.heartbeat();
         let current = self.current_a(index);
-        let mut noise = || self.noise.even();
-        let rack = &self.racks[index];
-        let temps: Vec<f64> = rack
-            .cells
-            .iter()
-            .enumerate()
-            .map(|(cell, state)| match rack.frozen_cell {
+        let (plant, rack) = (&self.plant, &self.racks[index]);
+        let noise = &mut self.noise;
+        let temps: Vec<f64> = (0..CELLS)
+            .map(|cell| match rack.frozen_cell {
                 Some((frozen, temp)) if frozen == cell => temp,
-                Some(_) | None => state.skin_c() + 0.08 * noise(),
+                Some(_) | None => plant.measure(Measured::CellTemp(index, cell)) + 0.08 * noise.even(),
             })
             .collect();
-        let volts: Vec<f64> = rack.cells.iter().map(|cell| cell.voltage() + 0.001 * noise()).collect();
+        let volts: Vec<f64> = (0..CELLS)
+            .map(|cell| plant.measure(Measured::CellVoltage(index, cell)) + 0.001 * noise.even())
+            .collect();
         let (hottest, coolest) = bounds(&temps);
         let (highest, lowest) = bounds(&volts);
         let current = match current {
             calm if calm.abs() < f64::EPSILON => 0.0,
-            charging => charging + 0.1 * noise(),
+            charging => charging + 0.1 * noise.even(),
         };
         let mut words = vec![
             (0, beat),
             (1, u16::from(0.0 < current)),
             (2, unsigned(volts.iter().sum(), 0.1)),
             (3, signed(current, 0.1)),
-            (4, unsigned(rack.soc_pct, 0.1)),
+            (4, unsigned(plant.racks[index].soc_pct(), 0.1)),
             (5, unsigned(99.0, 0.1)),
             (6, unsigned(highest, 0.001)),
             (7, unsigned(lowest, 0.001)),
@@ -117,6 +143,7 @@ impl Room {
         let connected = self.ups_breaker.is_closed() && 0 < on_bus;
         let volts = self.battery_v();
         let amps = self.current_a(0) + self.current_a(1);
+        let room_c = self.plant.measure(Measured::RoomTemp);
         let mut noise = || self.noise.even();
         let status = 0b10_0001 | if connected { 0 } else { 0b1_0000 };
         let load_w = if self.ups_output { 12_000.0 + 60.0 * noise() } else { 0.0 };
@@ -131,7 +158,7 @@ impl Room {
             signed(amps, 0.1),
             0,
             runtime,
-            signed(self.ambient_c + 3.0 + 0.1 * noise(), 0.1),
+            signed(room_c + 3.0 + 0.1 * noise(), 0.1),
             unsigned(load_w, 10.0),
         ]
     }
@@ -147,8 +174,8 @@ impl Room {
     }
 
     fn smoke_words(&mut self) -> Vec<u16> {
-        let smoke = (self.detectors.smoke_pct_m + 0.002 * self.noise.even()).max(0.0);
-        let temp = self.ambient_c + 0.1 * self.noise.even();
+        let smoke = (self.plant.measure(Measured::CeilingSmoke) + 0.002 * self.noise.even()).max(0.0);
+        let temp = self.plant.measure(Measured::RoomTemp) + 0.1 * self.noise.even();
         vec![
             self.smoke_alarms(),
             self.detectors.smoke_faults,
@@ -171,7 +198,7 @@ fn pick<T>(address: u16, count: u16, at: impl Fn(u16) -> Option<T>) -> Result<Ve
     (address..end).map(|address| at(address).ok_or(ExceptionCode::IllegalDataAddress)).collect()
 }
 
-fn rack_alarms(rack: &Rack, hottest_c: f64, lowest_v: f64) -> u16 {
+fn rack_alarms(rack: &Battery, hottest_c: f64, lowest_v: f64) -> u16 {
     let contactor = rack.contactor_held != rack.contactor.is_closed() && !rack.contactor_held;
     u16::from(60.0 <= hottest_c) | u16::from(lowest_v <= 2.5) << 1 | u16::from(contactor) << 2
 }
@@ -231,6 +258,29 @@ mod tests {
         assert_eq!(room.coils(99, 0, 1), Err(NO_SUCH_UNIT));
         assert_eq!(room.discrete(40, 0, 0), Err(ExceptionCode::IllegalDataValue));
         assert!(!room.write_coil(1, 2, true));
+    }
+
+    #[test]
+    fn a_management_that_lies_repeats_its_measurements_or_scales_them_and_never_hides_its_contactor() {
+        let said = |lie| {
+            let mut room = Room::new(1, Scenario::calm());
+            room.pass(5.0);
+            let before = room.holding(1, 0, 15).expect("the map");
+            room.happen(crate::sim::Event::Lies { rack: 0, lie });
+            let lied = room.holding(1, 0, 15).expect("the map");
+            room.happen(crate::sim::Event::Heat { rack: 0, cell: 2, watts: 2000.0 });
+            assert!(room.write_coil(1, 1, false));
+            room.pass(30.0);
+            (before, lied, room.holding(1, 0, 15).expect("the map"), room.hottest_c(0))
+        };
+        for (lie, beats) in [(Lie::FlatLine, true), (Lie::Stale, false)] {
+            let (_, lied, after, hottest_c) = said(lie);
+            assert!(60.0 < hottest_c && after[8] == lied[8] && after[7] == lied[7], "{lie:?}: {after:?}");
+            assert_eq!(after[0] != lied[0], beats, "{lie:?}: the heartbeat");
+            assert_eq!(after[13], 0, "{lie:?}: the contactor is another wire");
+        }
+        let (before, lied, ..) = said(Lie::TenTimes);
+        assert!(8 * before[8] < lied[8], "{} is ten times {}", lied[8], before[8]);
     }
 
     #[test]

@@ -1,71 +1,59 @@
-//! The room: two racks of sixteen cells, a UPS, gas and smoke detectors, a panel of breakers.
+//! The room that is served: two racks of sixteen cells, a UPS, gas and smoke detectors, a panel of breakers.
+//!
+//! Its physics are [`Plant`]; here are the switches in front of it, what its devices say of it, and their lies.
 
 use crate::sim::breaker::{Switch, SwitchFault};
-use crate::sim::cell::Cell;
 use crate::sim::noise::Noise;
-use crate::sim::story::{Event, Scenario};
+use crate::sim::physics::{Chemistry, Measured, Plant};
+use crate::sim::story::{Event, Lie, Scenario};
 
 /// Cells of a rack.
 pub(super) const CELLS: usize = 16;
-/// Heat between neighbouring cells, W/K.
-const NEIGHBOUR_W_PER_K: f64 = 0.6;
-/// Volume in which gas gathers before it spreads: rack 1 and its detector, m³.
-const ENCLOSURE_M3: f64 = 1.2;
-/// Lower flammability limit of vent gas, a part of the volume (6 to 10 % for lithium cells).
-const LFL: f64 = 0.08;
-/// How fast gas leaves the enclosure, s; with the exhaust fan on, s.
-const GAS_LEAVES_TAU_S: f64 = 180.0;
-const GAS_EXHAUSTED_TAU_S: f64 = 40.0;
-/// Smoke of a venting cell, %/m per m³ of gas.
-const SMOKE_PER_M3: f64 = 40.0;
-const SMOKE_LEAVES_TAU_S: f64 = 240.0;
-/// Smoke levels, %/m: alert, action 1, action 2, fire 1, fire 2 (an aspirating detector's usual settings).
-const SMOKE_STEPS: [f64; 5] = [0.04, 0.08, 0.3, 1.0, 2.0];
+/// Racks.
+const RACKS: usize = 2;
+/// The room is kept at this, °C.
+const ROOM_C: f64 = 24.0;
+/// Charge of the racks, %.
+const SOC_PCT: f64 = 90.0;
 /// Charge current of a rack on float, A.
 const FLOAT_A: f64 = 1.5;
 
-/// One rack.
+/// What stands between a rack and the battery bus, and what its management makes of it.
 #[derive(Clone, Debug)]
-pub struct Rack {
-    pub(super) cells: Vec<Cell>,
+pub struct Battery {
     /// The battery management's main contactor.
     pub contactor: Switch,
     /// The breaker of the rack, opened by a shunt trip.
     pub breaker: Switch,
     pub(super) charging_allowed: bool,
     pub(super) contactor_held: bool,
+    /// A cell whose temperature register stands still, and at what.
     pub(super) frozen_cell: Option<(usize, f64)>,
-    pub(super) soc_pct: f64,
+    /// How the management lies, and what it said when it began to.
+    pub(super) lie: Option<(Lie, Vec<(u16, u16)>)>,
 }
 
-impl Rack {
-    fn new(ambient_c: f64, noise: &mut Noise) -> Self {
+impl Battery {
+    const fn new() -> Self {
         Self {
-            cells: (0..CELLS).map(|_| Cell::at(ambient_c + 0.3 * noise.even())).collect(),
             contactor: Switch::closed(),
             breaker: Switch::closed(),
             charging_allowed: true,
             contactor_held: true,
             frozen_cell: None,
-            soc_pct: 98.0,
+            lie: None,
         }
     }
 
-    /// Whether it is on the battery bus.
-    pub(super) fn is_on_bus(&self) -> bool {
-        self.contactor.is_closed() && self.breaker.is_closed()
-    }
-
-    pub(super) fn voltage(&self) -> f64 {
-        self.cells.iter().map(Cell::voltage).sum()
+    /// Whether it is on the battery bus: what conducts counts, not what auxiliary contacts show.
+    pub(super) const fn is_on_bus(&self) -> bool {
+        self.contactor.conducts() && self.breaker.conducts()
     }
 }
 
 /// What detectors and panel hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Detectors {
-    pub(super) gas_m3: f64,
-    pub(super) smoke_pct_m: f64,
     pub(super) smoke_forced: u16,
     pub(super) smoke_faults: u16,
     pub(super) coils: [bool; 8],
@@ -74,11 +62,9 @@ pub(super) struct Detectors {
 /// The simulated room.
 #[derive(Clone, Debug)]
 pub struct Room {
-    /// Seconds since the story began.
-    pub(super) age_s: f64,
-    pub(super) ambient_c: f64,
-    /// Rack 1 and rack 2.
-    pub racks: [Rack; 2],
+    pub(super) plant: Plant,
+    /// In front of rack 1 and rack 2.
+    pub racks: [Battery; RACKS],
     pub(super) ups_breaker: Switch,
     pub(super) ups_output: bool,
     pub(super) detectors: Detectors,
@@ -93,69 +79,62 @@ impl Room {
     /// A calm room in which `scenario` will happen.
     #[must_use]
     pub fn new(seed: u64, scenario: Scenario) -> Self {
-        let mut noise = Noise::new(seed);
-        let ambient_c = 24.0;
         Self {
-            age_s: 0.0,
-            ambient_c,
-            racks: [Rack::new(ambient_c, &mut noise), Rack::new(ambient_c, &mut noise)],
+            plant: Plant::new(Chemistry::Nmc, RACKS, CELLS, SOC_PCT, ROOM_C),
+            racks: [Battery::new(), Battery::new()],
             ups_breaker: Switch::closed(),
             ups_output: true,
             detectors: Detectors::default(),
             silent: Vec::new(),
             scenario,
             told: 0,
-            noise,
+            noise: Noise::new(seed),
         }
     }
 
     /// Seconds since the story began.
     #[must_use]
     pub const fn age_s(&self) -> f64 {
-        self.age_s
+        self.plant.age_s()
     }
 
     /// The hottest cell's sensor of a rack (0 or 1), °C.
     #[must_use]
     pub fn hottest_c(&self, rack: usize) -> f64 {
-        self.racks[rack].cells.iter().map(Cell::skin_c).fold(f64::MIN, f64::max)
+        self.plant.measure(Measured::CellTempMax(rack))
     }
 
     /// What the gas detector reads, per cent of the lower flammability limit.
     #[must_use]
     pub fn gas_pct_lfl(&self) -> f64 {
-        (self.detectors.gas_m3 / ENCLOSURE_M3 / LFL * 100.0).min(100.0)
+        self.plant.measure(Measured::CeilingGas)
     }
 
     /// What the smoke detector signals, a bit each: alert, action 1, action 2, fire 1, fire 2.
     #[must_use]
     pub fn smoke_alarms(&self) -> u16 {
-        let steps = SMOKE_STEPS.iter().enumerate().filter(|(_, step)| **step <= self.detectors.smoke_pct_m);
-        steps.map(|(bit, _)| 1 << bit).sum::<u16>() | self.detectors.smoke_forced
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "five bits")]
+        let stages = self.plant.measure(Measured::CeilingSmokeStages) as u16;
+        stages | self.detectors.smoke_forced
     }
 
     /// Lets up to a tenth of a second pass.
     pub fn step(&mut self, seconds: f64) {
-        self.age_s += seconds;
         self.tell();
-        let mut freed = 0.0;
-        for rack in &mut self.racks {
-            rack.contactor.step(seconds);
-            rack.breaker.step(seconds);
-            freed += step_cells(&mut rack.cells, seconds, self.ambient_c);
+        for rack in 0..RACKS {
+            self.racks[rack].contactor.step(seconds);
+            self.racks[rack].breaker.step(seconds);
+            self.plant.racks[rack].current_a = self.current_a(rack);
         }
         self.ups_breaker.step(seconds);
-        let exhaust = self.detectors.coils[7];
-        let leaves = if exhaust { GAS_EXHAUSTED_TAU_S } else { GAS_LEAVES_TAU_S };
-        let detectors = &mut self.detectors;
-        detectors.gas_m3 += freed - detectors.gas_m3 * seconds / leaves;
-        detectors.smoke_pct_m += freed * SMOKE_PER_M3 - detectors.smoke_pct_m * seconds / SMOKE_LEAVES_TAU_S;
+        self.plant.air.ventilation.exhaust = self.detectors.coils[7];
+        self.plant.pass(seconds);
     }
 
     /// Makes happen what the story says by now.
     fn tell(&mut self) {
         while let Some(step) = self.scenario.steps.get(self.told) {
-            if self.age_s < step.at.as_secs_f64() {
+            if self.age_s() < step.at.as_secs_f64() {
                 return;
             }
             for event in step.events.clone() {
@@ -168,16 +147,26 @@ impl Room {
     /// Makes one thing happen now.
     pub fn happen(&mut self, event: Event) {
         match event {
-            Event::Heat { rack, cell, watts } => self.racks[rack].cells[cell].heater_w = watts,
+            Event::Heat { rack, cell, watts } => self.plant.racks[rack].heat(cell, watts),
+            Event::Short { rack, cell, short } => self.plant.racks[rack].short(cell, short),
+            Event::Arrange { rack, cell, nearness, early_gas } => {
+                self.plant.racks[rack].arrange(cell, nearness, early_gas);
+            }
+            Event::CoolingFails => self.plant.air.ventilation.uncooled = true,
             Event::ContactorFault { rack, fault } => self.racks[rack].contactor.fault = fault,
             Event::BreakerFault { rack, fault } => self.racks[rack].breaker.fault = fault,
+            Event::OpensByItself { rack } => self.racks[rack].breaker.opens_by_itself(),
             Event::Smoke(bits) => self.detectors.smoke_forced = bits,
             Event::SmokeFault(bits) => self.detectors.smoke_faults = bits,
             Event::Silence(unit) => self.silent.push(unit),
             Event::Voice(unit) => self.silent.retain(|silent| *silent != unit),
             Event::FlatLine { rack, cell } => {
-                let frozen = self.racks[rack].cells[cell].skin_c();
+                let frozen = self.plant.measure(Measured::CellTemp(rack, cell));
                 self.racks[rack].frozen_cell = Some((cell, frozen));
+            }
+            Event::Lies { rack, lie } => {
+                let said = self.rack_words(rack);
+                self.racks[rack].lie = Some((lie, said));
             }
         }
     }
@@ -186,14 +175,15 @@ impl Room {
     /// the charger.
     pub(super) fn current_a(&self, rack: usize) -> f64 {
         let rack = &self.racks[rack];
-        let flows = self.ups_breaker.is_closed() && rack.is_on_bus() && rack.charging_allowed;
+        let flows = self.ups_breaker.conducts() && rack.is_on_bus() && rack.charging_allowed;
         if flows { FLOAT_A } else { 0.0 }
     }
 
     /// What the UPS sees at its battery terminals, V: the racks on the bus, in parallel; nothing behind an open breaker.
     pub(super) fn battery_v(&self) -> f64 {
-        let on_bus = self.racks.iter().filter(|rack| rack.is_on_bus()).map(Rack::voltage);
-        if self.ups_breaker.is_closed() { on_bus.fold(0.0, f64::max) } else { 0.0 }
+        let on_bus = (0..RACKS).filter(|rack| self.racks[*rack].is_on_bus());
+        let highest_v = on_bus.map(|rack| self.plant.racks[rack].voltage()).fold(0.0, f64::max);
+        if self.ups_breaker.conducts() { highest_v } else { 0.0 }
     }
 
     /// Whether this unit hangs instead of answering.
@@ -225,23 +215,6 @@ impl Room {
         }
         true
     }
-}
-
-/// Every cell exchanges heat with the ones beside it; gives the gas set free.
-fn step_cells(cells: &mut [Cell], seconds: f64, air_c: f64) -> f64 {
-    let skins: Vec<f64> = cells.iter().map(Cell::skin_c).collect();
-    let mut freed = 0.0;
-    for (index, cell) in cells.iter_mut().enumerate() {
-        let beside = [index.checked_sub(1), Some(index + 1)];
-        let inflow: f64 = beside
-            .into_iter()
-            .flatten()
-            .filter_map(|other| skins.get(other))
-            .map(|skin| NEIGHBOUR_W_PER_K * (skin - skins[index]))
-            .sum();
-        freed += cell.step(seconds, air_c, inflow);
-    }
-    freed
 }
 
 /// A stuck switch, for tests and stories.

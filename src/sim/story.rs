@@ -1,8 +1,20 @@
 //! Stories: what happens in the room, when, and how it is announced to people.
 
 use crate::sim::breaker::SwitchFault;
+use crate::sim::physics::Short;
 use crate::sim::room::STUCK;
 use crate::units::Millis;
+
+/// How a battery management lies about what it measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// It repeats what it measured once; its heartbeat counts on. So did the one of Pangyo.
+    FlatLine,
+    /// All of it stands still, its heartbeat too.
+    Stale,
+    /// Temperatures are ten times too high.
+    TenTimes,
+}
 
 /// Something that happens in the room.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +28,28 @@ pub enum Event {
         /// Watts.
         watts: f64,
     },
+    /// A cell shorts inside.
+    Short {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// Cell 0 to 15.
+        cell: usize,
+        /// How.
+        short: Short,
+    },
+    /// How well a cell's sensor sits, and how its vent behaves.
+    Arrange {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// Cell 0 to 15.
+        cell: usize,
+        /// How much of a short's spot the sensor sees, 0 to 1.
+        nearness: f64,
+        /// Part of the gas that leaves before it burns, 0 to 1.
+        early_gas: f64,
+    },
+    /// The room is no longer cooled.
+    CoolingFails,
     /// Something is wrong with a rack's contactor.
     ContactorFault {
         /// Rack 0 or 1.
@@ -29,6 +63,11 @@ pub enum Event {
         rack: usize,
         /// What.
         fault: SwitchFault,
+    },
+    /// A rack's breaker opens though nobody told it to.
+    OpensByItself {
+        /// Rack 0 or 1.
+        rack: usize,
     },
     /// The smoke detector signals these bits, smoke or not.
     Smoke(u16),
@@ -44,6 +83,13 @@ pub enum Event {
         rack: usize,
         /// Cell 0 to 15.
         cell: usize,
+    },
+    /// A rack's management begins to lie.
+    Lies {
+        /// Rack 0 or 1.
+        rack: usize,
+        /// How.
+        lie: Lie,
     },
 }
 
@@ -78,7 +124,19 @@ impl Scenario {
     /// Every scenario.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        vec![cell_fire(), stuck_contactor(), false_smoke(), silent_bms(), flat_line(), Self::calm()]
+        vec![
+            cell_fire(),
+            stuck_contactor(),
+            welded_contactor(),
+            breaker_opens(),
+            internal_short(),
+            lying_bms(),
+            false_smoke(),
+            silent_bms(),
+            flat_line(),
+            cooling_failure(),
+            Self::calm(),
+        ]
     }
 
     /// The scenario of this name.
@@ -107,14 +165,15 @@ const fn heat(watts: f64) -> Event {
 
 /// The steps of a cell that shorts, heats, vents and burns.
 fn fire_steps() -> Vec<StoryStep> {
+    let gassing = Event::Arrange { rack: 0, cell: BURNING, nearness: 0.0, early_gas: 0.5 };
     vec![
-        step(0, "calm room: both racks on float charge, no gas, no smoke", vec![]),
+        step(0, "calm room: both racks on float charge, no gas, no smoke", vec![gassing]),
         step(8, "cell 7 of rack 1 shorts inside and heats", vec![heat(2600.0)]),
         step(16, "heat reaches its skin: `watch` at 45 °C, `warning` and notice at 55 °C", vec![heat(900.0)]),
         step(
             28,
             "the short deepens: at 80 °C one vote for a cut, which alone only warns",
-            vec![heat(2300.0)],
+            vec![heat(3300.0)],
         ),
         step(37, "the cell vents: gas agrees with heat, `danger`, the countdown runs", vec![]),
         step(
@@ -141,7 +200,37 @@ fn stuck_contactor() -> Scenario {
         "the contactor takes the command and does not move: the rack breaker is tripped instead",
         vec![],
     ));
-    Scenario { name: "stuck-contactor", about: "the same fire, but rack 1's contactor is welded", steps }
+    Scenario { name: "stuck-contactor", about: "the same fire, but rack 1's contactor is stuck", steps }
+}
+
+fn welded_contactor() -> Scenario {
+    let mut steps = fire_steps();
+    steps[0].events.push(Event::ContactorFault { rack: 0, fault: SwitchFault::Welded });
+    steps.push(step(
+        60,
+        "the contactor shows `open`, but current flows: the rack breaker is tripped instead",
+        vec![],
+    ));
+    Scenario {
+        name: "welded-contactor",
+        about: "the same fire, but rack 1's contactor is welded behind a contact that says `open`",
+        steps,
+    }
+}
+
+fn breaker_opens() -> Scenario {
+    Scenario {
+        name: "breaker-opens",
+        about: "the breaker of rack 1 opens by itself, in a calm room",
+        steps: vec![
+            step(0, "calm room", vec![]),
+            step(
+                8,
+                "the breaker of rack 1 opens though nobody told it to",
+                vec![Event::OpensByItself { rack: 0 }],
+            ),
+        ],
+    }
 }
 
 fn false_smoke() -> Scenario {
@@ -157,18 +246,56 @@ fn false_smoke() -> Scenario {
     }
 }
 
+/// As in the indentation tests at 90 % charge that the physics are fitted to, and as slow.
+const DEEPENING: Short = Short { first_w: 31.0, then_w: 68.0, after_s: 26.0, ramp_s: 20.0 };
+
+fn internal_short() -> Scenario {
+    let near = Event::Arrange { rack: 0, cell: BURNING, nearness: 0.4, early_gas: 0.0 };
+    Scenario {
+        name: "internal-short",
+        about: "a cell shorts inside at the pace of a recorded one: no gas, little heat, then a fire",
+        steps: vec![
+            step(0, "calm room", vec![near]),
+            step(
+                10,
+                "cell 7 of rack 1 shorts inside: its voltage sags, its sensor warms",
+                vec![Event::Short { rack: 0, cell: BURNING, short: DEEPENING }],
+            ),
+            step(87, "it runs away: gas and smoke at once", vec![]),
+            step(300, "the cells beside it follow, one every three to five minutes", vec![]),
+        ],
+    }
+}
+
+fn lying_bms() -> Scenario {
+    let mut steps = fire_steps();
+    steps.insert(1, step(6, "the battery management of rack 1 repeats itself: a straight line", vec![LYING]));
+    Scenario {
+        name: "lying-bms",
+        about: "the same fire, while rack 1's battery management shows a straight line, as at Pangyo",
+        steps,
+    }
+}
+
+const LYING: Event = Event::Lies { rack: 0, lie: Lie::FlatLine };
+
+fn cooling_failure() -> Scenario {
+    Scenario {
+        name: "cooling-failure",
+        about: "the cooling fails: the room warms by sixteen degrees within the hour",
+        steps: vec![step(0, "calm room", vec![]), step(10, "the cooling fails", vec![Event::CoolingFails])],
+    }
+}
+
 fn silent_bms() -> Scenario {
     Scenario {
         name: "silent-bms",
         about: "rack 1 is warm when its battery management stops answering, for twenty seconds",
         steps: vec![
             step(0, "calm room", vec![]),
-            step(5, "cell 7 of rack 1 warms to about 50 °C", vec![heat(900.0)]),
-            step(
-                22,
-                "bms-1 stops answering: silence in a warm rack escalates",
-                vec![heat(0.0), Event::Silence(1)],
-            ),
+            step(5, "cell 7 of rack 1 warms to about 50 °C", vec![heat(2000.0)]),
+            step(15, "its heat spreads to its sensor", vec![heat(0.0)]),
+            step(22, "bms-1 stops answering: silence in a warm rack escalates", vec![Event::Silence(1)]),
             step(42, "it answers again", vec![Event::Voice(1)]),
         ],
     }

@@ -31,7 +31,7 @@ impl fmt::Display for Complaint {
 }
 
 /// The rooms of the house and whom each may use. `None` is "everything of ours".
-const TABLE: [(&str, Option<&[&str]>); 15] = [
+const TABLE: [(&str, Option<&[&str]>); 16] = [
     ("units", Some(&[])),
     ("safety", Some(&["units"])),
     ("clock", Some(&["units"])),
@@ -44,6 +44,7 @@ const TABLE: [(&str, Option<&[&str]>); 15] = [
     ("web", Some(EDGE)),
     ("sim", Some(EDGE)),
     ("replay", Some(&["safety", "units", "wire"])),
+    ("evaluate", Some(&["safety", "units", "replay", "sim"])),
     ("config", Some(&["safety", "units"])),
     (
         "runtime",

@@ -6,6 +6,7 @@ mod check;
 mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
+mod evaluate;
 mod logging;
 mod probe;
 mod profile;
@@ -71,6 +72,8 @@ enum Command {
     Record(record::RecordArgs),
     /// Play a recording, or a table of numbers, through the same core: what it says, and what other rules change.
     Replay(replay::ReplayArgs),
+    /// Ask what a configuration would miss: its rules over thousands of simulated fires and calm hours.
+    Evaluate(evaluate::EvaluateArgs),
     /// Serve a simulated battery room to any Modbus client: TCP, RTU in TCP, or a pseudo serial port.
     Simulate(simulate::SimulateArgs),
 }
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Capture(args) => capture::capture(&args),
         Command::Record(args) => record::record(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Evaluate(args) => evaluate::evaluate(&args),
         Command::Simulate(args) => simulate::simulate(&args),
     };
     ExitCode::from(exit.code())

@@ -24,9 +24,9 @@ pub enum Answers {
     Nobody,
 }
 
-/// The model.
+/// The model of breakers that obey.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub struct Breaker {
     answers: Vec<(Uptime, OrderId)>,
     effects: BTreeMap<PointId, Vec<(Uptime, Condition)>>,
     fed: Vec<bool>,
@@ -36,7 +36,8 @@ pub(super) struct Breaker {
 
 impl Breaker {
     /// `fed`: which points the recording reads by itself.
-    pub(super) const fn new(fed: Vec<bool>) -> Self {
+    #[must_use]
+    pub const fn new(fed: Vec<bool>) -> Self {
         Self {
             answers: Vec::new(),
             effects: BTreeMap::new(),
@@ -47,7 +48,7 @@ impl Breaker {
     }
 
     /// Takes an order.
-    pub(super) fn obey(&mut self, site: &Site, order: &Order, now: Uptime) {
+    pub fn obey(&mut self, site: &Site, order: &Order, now: Uptime) {
         let done = now.plus(CONFIRMS_AFTER);
         self.answers.push((done, order.id));
         let Some(stage) = site[order.sequence].stages.get(usize::from(order.stage)) else { return };
@@ -57,7 +58,7 @@ impl Breaker {
     }
 
     /// Adds what the model has to say at this scan, and changes what is read of it.
-    pub(super) fn play(&mut self, site: &Site, now: Now, inputs: &mut Vec<Input>) {
+    pub fn play(&mut self, site: &Site, now: Now, inputs: &mut Vec<Input>) {
         if self.answers.is_empty() && self.effects.is_empty() {
             return;
         }

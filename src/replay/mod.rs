@@ -25,7 +25,7 @@ mod table;
 mod timeline;
 mod verdict;
 
-pub use breaker::Answers;
+pub use breaker::{Answers, Breaker};
 pub use difference::{Change, Shift, difference};
 pub use digest::Digest;
 pub use player::{Moment, Played, Player};

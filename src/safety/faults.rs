@@ -7,7 +7,7 @@ use crate::safety::site::{DeviceId, PointId, Site};
 use crate::units::{Millis, Uptime};
 
 /// Who is faulty, and who may be found so next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Faults {
     /// Whether anybody goes by the point: a rule, or a stage of a sequence.
     needed: Vec<bool>,

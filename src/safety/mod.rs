@@ -43,7 +43,7 @@ pub const TICK: Millis = Millis(100);
 pub const GAP_MAX: Millis = Millis(2 * TICK.0);
 
 /// Judges one site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Safety {
     site: Arc<Site>,
     picture: Picture,

@@ -4,7 +4,7 @@ use crate::safety::site::{DeviceId, Site};
 use crate::units::{Millis, Uptime};
 
 /// Who is silent, and when the next may fall silent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Silences {
     silent: Vec<bool>,
     /// Silent devices that were heard in this scan.

@@ -2,7 +2,7 @@
 
 mod json;
 mod run;
-mod show;
+pub(in crate::cli) mod show;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -13,9 +13,14 @@ use crate::units::Millis;
 
 /// Escape codes, where they are wanted.
 #[derive(Clone, Copy)]
-struct Paint(bool);
+pub(in crate::cli) struct Paint(bool);
 
 impl Paint {
+    /// For stdout: on a terminal, unless `NO_COLOR` is set.
+    pub(in crate::cli) fn of_stdout() -> Self {
+        Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+    }
+
     fn level(self, level: Level, text: &str) -> String {
         let code = match level {
             Level::Normal => return text.to_owned(),
@@ -30,14 +35,14 @@ impl Paint {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    fn heading(self, text: &str) -> String {
+    pub(in crate::cli) fn heading(self, text: &str) -> String {
         self.with("1", text)
     }
 }
 
 /// Prints everything.
 pub(super) fn print_report(report: &Report<'_>, only_difference: bool) {
-    let paint = Paint(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let paint = Paint::of_stdout();
     for note in &report.run.notes {
         say(&format!("note: {note}"));
     }
@@ -62,7 +67,8 @@ pub(super) fn print_report(report: &Report<'_>, only_difference: bool) {
     say(&speed(report.run));
 }
 
-fn line(entry: &Entry, paint: Paint) -> String {
+/// One entry of a timeline.
+pub(in crate::cli) fn line(entry: &Entry, paint: Paint) -> String {
     let text = match entry.kind {
         Kind::Level | Kind::Sequence | Kind::Order => paint.level(entry.level, &entry.text),
         Kind::Alarm | Kind::Finding | Kind::Notice | Kind::Vote | Kind::Request | Kind::Gap => {

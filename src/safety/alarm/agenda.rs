@@ -6,7 +6,7 @@ use crate::safety::site::AlarmId;
 use crate::units::Uptime;
 
 /// One entry per alarm at most.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
     entries: BTreeSet<(Uptime, AlarmId)>,
     by_alarm: Vec<Option<Uptime>>,

@@ -11,7 +11,7 @@ use crate::safety::site::{AlarmId, AlarmSource, RoomId, Site};
 use crate::units::{Millis, Uptime};
 
 /// The floods of all rooms.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Floods {
     rooms: Vec<RoomFlood>,
     begins: usize,
@@ -19,7 +19,7 @@ pub(super) struct Floods {
     within: Millis,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct RoomFlood {
     /// The alarm of its flood. A room without one is never flooded.
     group: Option<AlarmId>,

@@ -56,7 +56,7 @@ impl AlarmFigures {
 }
 
 /// Counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tally {
     states: [u32; AlarmState::ALL.len()],
     pub(super) stale: u32,

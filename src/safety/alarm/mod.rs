@@ -38,7 +38,7 @@ use crate::safety::site::{AlarmId, AlarmSource, Priority, Site};
 use crate::units::{Millis, Now, Uptime};
 
 /// All alarms of the site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Alarms {
     records: Vec<AlarmRecord>,
     tracks: Vec<Track>,

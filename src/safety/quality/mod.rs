@@ -38,7 +38,7 @@ pub(crate) enum Sight {
 }
 
 /// All that is known of all points.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Picture {
     tracks: Vec<Track>,
     frozen: Vec<FrozenTrack>,

@@ -15,7 +15,7 @@ use crate::safety::rules::{Look, NEVER, OnUnknown, Rule, RuleKind, Verdict, View
 use crate::units::Uptime;
 
 /// One rule at work.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RuleState {
     /// What it says, with `on_unknown` applied.
     pub(super) level: Level,
@@ -33,7 +33,7 @@ pub(super) struct RuleState {
 }
 
 /// What a rule judges by, with what it remembers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Judge {
     Limit(Box<Limit>, Ladder, Pace),
     Rate(Box<Rate>, Window, Ladder),

@@ -16,7 +16,7 @@ use crate::safety::site::{PointId, RuleId, Site, ZoneId};
 use crate::units::Uptime;
 
 /// What the rules say, and what that makes of each zone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Judgement {
     states: Vec<RuleState>,
     rules_of_point: Vec<Vec<RuleId>>,

@@ -65,7 +65,9 @@ impl State {
 }
 
 impl When {
-    fn matches(self, value: Value) -> bool {
+    /// Whether this value is meant.
+    #[must_use]
+    pub fn matches(self, value: Value) -> bool {
         let whole = whole_number(value);
         match self {
             Self::Is(number) => whole == Some(number),

@@ -29,14 +29,14 @@ pub(crate) struct Scene<'a> {
 }
 
 /// All sequences of the site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sequences {
     pub(super) tracks: Vec<Track>,
     pub(super) numbers: Numbers,
 }
 
 /// One sequence.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Track {
     pub(super) state: SequenceState,
     /// Who took the first step of a cut by hand, and when.

@@ -40,10 +40,10 @@ impl Addition {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::CabinetGas => "gas detector in each cabinet",
-            Self::CabinetSmoke => "smoke detector in each cabinet",
-            Self::CellTemp => "own temperature sensor on the cells",
-            Self::CellVoltage => "own cell voltages",
+            Self::CabinetGas => "a gas detector in each cabinet",
+            Self::CabinetSmoke => "a smoke detector in each cabinet",
+            Self::CellTemp => "a temperature sensor of its own at the cells",
+            Self::CellVoltage => "cell voltages of its own",
         }
     }
 

@@ -40,12 +40,18 @@ pub struct Page<'a> {
 type When = fn(&Outcome) -> Option<Millis>;
 
 /// What is drawn and tabled: its name, its colour, when it came.
-const MILESTONES: [(&str, &str, When); 4] = [
+const MILESTONES: [(&str, &str, When); 5] = [
     ("watch", "watch", |outcome| outcome.levels[0]),
     ("warning", "warning", |outcome| outcome.levels[1]),
     ("danger", "danger", |outcome| outcome.levels[2]),
+    ("cut decided: the countdown begins", "decided", |outcome| outcome.decided),
     ("first breaker commanded", "cut", |outcome| outcome.cut),
 ];
+
+/// When people were told, when the cut was decided, and when it began.
+const WARNED: When = |outcome| outcome.levels[1];
+const DECIDED: When = |outcome| outcome.decided;
+const CUT: When = |outcome| outcome.cut;
 
 /// Trials that are listed one by one.
 const LISTED_MAX: usize = 20;
@@ -73,10 +79,9 @@ pub fn page(page: &Page<'_>) -> String {
     html.push_str(&worths(
         "Without one sensor",
         "The more is lost without it, the more hangs on it.",
-        page.found,
         page.without,
     ));
-    html.push_str(&worths("With one more", "As a further channel of the votes.", page.found, page.with));
+    html.push_str(&worths("With one more", "As a further channel of the votes.", page.with));
     html.push_str(&listed(page));
     html.push_str(&seen(page.seen));
     html.push_str("</main></body></html>\n");
@@ -91,8 +96,8 @@ fn cards(fires: &Tally, calm: &Tally) -> String {
             if bad { " bad" } else { "" }
         )
     };
-    let warned = fires.in_time(MILESTONES[1].2);
-    let cut = fires.in_time(MILESTONES[3].2);
+    let warned = fires.in_time(WARNED);
+    let cut = fires.in_time(CUT);
     [
         "<section class=figures>".to_owned(),
         card(share(warned, burnt), "warned before the runaway", false),
@@ -191,29 +196,24 @@ fn spread(spread: Spread) -> String {
     format!("<td>{:.0} s<td>{:.0} s<td>{:.0} s", spread.p5, spread.p50, spread.p95)
 }
 
-fn worths(title: &str, about: &str, base: &Found, worths: &[Worth]) -> String {
+fn worths(title: &str, about: &str, worths: &[Worth]) -> String {
     if worths.is_empty() {
         return String::new();
     }
     let mut html = format!(
-        "<section class=card><h2>{title}</h2><p class=meta>{about}</p><table><tr><th><th>missed<th>cut before the runaway<th>middle lead of the cut<th>calm hours with a cut</tr>"
+        "<section class=card><h2>{title}</h2><p class=meta>{about}</p><table><tr><th><th>missed<th>cut decided before the runaway<th>middle lead of the decision<th>calm hours with a cut</tr>"
     );
-    let mut row = |what: &str, found: &Found| {
+    for Worth { what, found } in worths {
         let fires = &found.fires;
-        let cut = MILESTONES[3].2;
-        let lead = fires.lead(cut).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50));
+        let lead = fires.lead(DECIDED).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50));
         let _ = write!(
             html,
             "<tr><td>{}<td>{}<td>{}<td>{lead}<td>{}</tr>",
             escaped(what),
             share(fires.missed(), fires.burnt()),
-            share(fires.in_time(cut), fires.burnt()),
+            share(fires.in_time(DECIDED), fires.burnt()),
             found.calm.spurious()
         );
-    };
-    row("as it is", base);
-    for worth in worths {
-        row(&worth.what, &worth.found);
     }
     html.push_str("</table></section>");
     html
@@ -281,6 +281,6 @@ main{max-width:1000px;margin:0 auto;padding:20px}h1{font-size:20px;margin:0}h2{f
 .figure span{color:var(--soft)}.figure.bad b{color:var(--danger)}\
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--soft);font-weight:500}th,td{padding:4px 10px 4px 0;border-bottom:1px solid var(--line)}\
 svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--soft)}.grid{stroke:var(--line)}.zero{stroke:var(--soft);stroke-dasharray:3 3}\
-.line{fill:none;stroke-width:2}.line.watch{stroke:var(--watch)}.line.warning{stroke:var(--warning)}.line.danger{stroke:var(--danger)}.line.cut{stroke:var(--cut);stroke-dasharray:6 3}\
-.key{display:inline-block;width:14px;height:3px;margin-right:7px;vertical-align:3px}.key.watch{background:var(--watch)}.key.warning{background:var(--warning)}.key.danger{background:var(--danger)}.key.cut{background:var(--cut)}\
+.line{fill:none;stroke-width:2}.line.watch{stroke:var(--watch)}.line.warning{stroke:var(--warning)}.line.danger{stroke:var(--danger)}.line.decided{stroke:var(--cut)}.line.cut{stroke:var(--cut);stroke-dasharray:6 3}\
+.key{display:inline-block;width:14px;height:3px;margin-right:7px;vertical-align:3px}.key.watch{background:var(--watch)}.key.warning{background:var(--warning)}.key.danger{background:var(--danger)}.key.decided,.key.cut{background:var(--cut)}.key.cut{opacity:.5}\
 code{font-size:12px}</style></head><body><main>";

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub spread: Option<Millis>,
     /// The zone's level reached watch, warning, danger.
     pub levels: [Option<Millis>; 3],
+    /// The vote of a sequence of the zone was complete: its countdown began; its danger, where no sequence cuts it.
+    pub decided: Option<Millis>,
     /// The first command to a breaker of the zone; its danger, where no sequence cuts it.
     pub cut: Option<Millis>,
     /// The zone was isolated, verified.
@@ -277,14 +279,16 @@ impl Watch {
                         }
                     }
                     if change.level == Level::Danger && !self.has_sequence && self.zone.is_some() {
+                        self.outcome.decided.get_or_insert(at);
                         self.outcome.cut.get_or_insert(at);
                     }
                 }
-                Output::Fact(Fact::Sequence(change)) => {
-                    let own = Some(site[change.sequence].zone) == self.zone;
-                    if own && change.event == SequenceEvent::Done {
-                        self.outcome.isolated.get_or_insert(at);
-                    }
+                Output::Fact(Fact::Sequence(change)) if Some(site[change.sequence].zone) == self.zone => {
+                    match change.event {
+                        SequenceEvent::Started => self.outcome.decided.get_or_insert(at),
+                        SequenceEvent::Done => self.outcome.isolated.get_or_insert(at),
+                        _ => continue,
+                    };
                 }
                 Output::Fact(_) => {}
             }

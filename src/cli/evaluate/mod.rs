@@ -187,7 +187,7 @@ impl Study<'_> {
         }
         for addition in Addition::ALL {
             let Some((site, roles)) = with_one_more(self.site, roles, addition) else { continue };
-            let what = format!("with a {}", addition.title());
+            let what = format!("with {}", addition.title());
             let found = self.campaign(&what, &self.watch(&site, roles)?, trials, None);
             with.push(Worth { what, found });
         }

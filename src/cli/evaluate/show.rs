@@ -9,13 +9,17 @@ use crate::units::Millis;
 /// When something came in an outcome.
 type When = fn(&Outcome) -> Option<Millis>;
 
-const MILESTONES: [(&str, When); 5] = [
+const MILESTONES: [(&str, When); 6] = [
     ("watch", |outcome| outcome.levels[0]),
     ("warning", |outcome| outcome.levels[1]),
     ("danger", |outcome| outcome.levels[2]),
+    ("cut decided", DECIDED),
     ("first breaker commanded", |outcome| outcome.cut),
     ("isolated, verified", |outcome| outcome.isolated),
 ];
+
+/// When the countdown of a cut began.
+const DECIDED: When = |outcome| outcome.decided;
 
 /// Trials named one by one.
 const NAMED_MAX: usize = 8;
@@ -67,7 +71,7 @@ fn fires(fires: &Tally) {
 
 fn by_kind(fires: &Tally) {
     print("");
-    let heading = ["", "trials", "ran away", "missed", "cut before", "middle lead of the cut"];
+    let heading = ["", "trials", "ran away", "missed", "decided before", "middle lead of the decision"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for kind in IncidentKind::ALL {
         let outcomes: Vec<Outcome> =
@@ -76,14 +80,13 @@ fn by_kind(fires: &Tally) {
         if part.count() == 0 {
             continue;
         }
-        let cut = MILESTONES[3].1;
         rows.push(vec![
             kind.title().to_owned(),
             part.count().to_string(),
             part.burnt().to_string(),
             part.missed().to_string(),
-            share(part.in_time(cut), part.burnt()),
-            part.lead(cut).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50)),
+            share(part.in_time(DECIDED), part.burnt()),
+            part.lead(DECIDED).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50)),
         ]);
     }
     show(&rows);
@@ -123,16 +126,16 @@ pub(super) fn worths(without: &[Worth], with: &[Worth]) {
             continue;
         }
         print("");
-        let heading = ["", "missed", "cut before the runaway", "middle lead of the cut", "spurious cuts"];
+        let heading =
+            ["", "missed", "decided before the runaway", "middle lead of the decision", "spurious cuts"];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         for worth in worths {
             let fires = &worth.found.fires;
-            let cut = MILESTONES[3].1;
             rows.push(vec![
                 worth.what.clone(),
                 share(fires.missed(), fires.burnt()),
-                share(fires.in_time(cut), fires.burnt()),
-                fires.lead(cut).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50)),
+                share(fires.in_time(DECIDED), fires.burnt()),
+                fires.lead(DECIDED).map_or_else(|| "-".to_owned(), |lead| format!("{:.0} s", lead.p50)),
                 worth.found.calm.spurious().to_string(),
             ]);
         }

@@ -20,7 +20,7 @@ use emberwatch::safety::sequence::*;
 use emberwatch::safety::site::*;
 use emberwatch::store::options::JournalOptions;
 use emberwatch::store::record::Body;
-use emberwatch::store::{Directory, Disk, Durable, Journal, OpenFault, Recovered, SegmentFile};
+use emberwatch::store::{Audit, Directory, Disk, Durable, Journal, OpenFault, Recovered, SegmentFile, audit};
 use emberwatch::units::{Millis, Uptime, Value, WallTime};
 use proptest::prelude::*;
 use site::{publication, raised};
@@ -602,6 +602,79 @@ fn twenty() -> (Vec<u8>, String) {
     assert!(block_on(journal.close(LONG)));
     let name = "journal-0000000000000001.log".to_owned();
     (std::fs::read(directory.path().join(&name)).unwrap(), name)
+}
+
+/// A journal of several segments, each of a few records.
+async fn of_segments(directory: &Path) -> Vec<std::path::PathBuf> {
+    let options = JournalOptions { segment_bytes_max: 4096, total_bytes_max: 16 << 20, ..options(directory) };
+    for round in 0..3 {
+        let (inbox, _inputs) = mpsc::channel(64);
+        let (journal, _) = Journal::open(&options, BOOT, &site::site(), inbox).expect("opens");
+        for number in 0..20 {
+            journal.note(&publication(number, vec![raised(round * 20 + number, 0, Priority::High)]));
+            assert_eq!(journal.intent(&order(round * 20 + number, 1, 0), LONG).await, Durable::Yes);
+        }
+        assert!(journal.close(LONG).await);
+    }
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn audited(directory: &Path) -> Audit {
+    audit(directory).expect("a directory")
+}
+
+#[tokio::test]
+async fn an_untouched_journal_is_whole_over_segments_and_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = of_segments(directory.path()).await;
+    let found = audited(directory.path());
+    assert!(3 < files.len() && found.segments.len() == files.len());
+    assert!(found.is_whole(), "{found:?}");
+    assert_eq!(found.chain.as_ref().map(String::len), Some(64));
+}
+
+#[tokio::test]
+async fn a_segment_that_was_taken_out_or_replaced_breaks_the_chain() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = of_segments(directory.path()).await;
+    std::fs::remove_file(&files[1]).unwrap();
+    let found = audited(directory.path());
+    let complaints = found.segments[1].complaints.join("; ");
+    assert!(complaints.contains("does not follow") && complaints.contains("missing"), "{complaints}");
+
+    // Another journal's segment under the same name: its own chain is whole, it is not this one's.
+    let other = tempfile::tempdir().unwrap();
+    let others = of_segments(other.path()).await;
+    std::fs::copy(&others[1], &files[1]).unwrap();
+    assert!(!audited(directory.path()).is_whole());
+}
+
+#[tokio::test]
+async fn every_flipped_byte_of_a_journal_breaks_its_audit_and_costs_one_record_at_most() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = of_segments(directory.path()).await;
+    let whole = audited(directory.path());
+    for file in [&files[0], files.last().unwrap()] {
+        let bytes = std::fs::read(file).unwrap();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x20;
+            std::fs::write(file, &flipped).unwrap();
+            let found = audited(directory.path());
+            // At the very end it may as well be a record that was being written when power went.
+            let noticed = !found.is_whole() || found.segments.iter().any(|segment| segment.torn);
+            assert!(noticed, "byte {at} of {} went unnoticed", file.display());
+            let lost = whole.records() - found.records();
+            assert!(lost <= 1, "byte {at} of {} cost {lost} records", file.display());
+        }
+        std::fs::write(file, &bytes).unwrap();
+    }
 }
 
 proptest! {

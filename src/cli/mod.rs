@@ -7,6 +7,7 @@ mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod evaluate;
+mod journal;
 mod logging;
 mod probe;
 mod profile;
@@ -58,6 +59,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Alarms of the running daemon: list, acknowledge, shelve, take out of service.
     Alarms(alarms::AlarmsArgs),
+    /// The journal on disk: verify it, show it, export it.
+    Journal(journal::JournalArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
     Check(check::CheckArgs),
     /// Find the units of a link and the profiles that fit them; reads only.
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::status(&args),
         Command::Alarms(args) => alarms::alarms(&args),
+        Command::Journal(args) => journal::journal(&args),
         Command::Check(args) => check::check(&args),
         Command::Scan(args) => scan::scan(&args),
         Command::Probe(args) => probe::probe(&args),

@@ -129,14 +129,15 @@ impl Journal {
         site: &Arc<Site>,
         inbox: Inbox,
     ) -> Result<(Self, Recovered), OpenFault> {
-        let Found { recovered, mut fold, next_segment } = recover(&mut *disk, boot, site)
+        let Found { recovered, mut fold, next_segment, follows } = recover(&mut *disk, boot, site)
             .map_err(|source| OpenFault::Unusable { path: options.directory.clone(), source })?;
         fold.enter_boot(boot);
         let shared = Arc::new(Shared::new(site, fold, options));
         let fault = Arc::new(FaultReport::new(inbox, SystemFault::Journal));
         let (queue, items) = sync_channel(QUEUED_MAX);
         let spared = recovered.foreign.iter().cloned().collect();
-        let writer = Writer::new(disk, Arc::clone(&shared), Arc::clone(&fault), next_segment, spared);
+        let writer =
+            Writer::new(disk, Arc::clone(&shared), Arc::clone(&fault), next_segment, follows, spared);
         let run = move || {
             let closed = writer.run(&items);
             if let Some((done, durable)) = closed {

@@ -9,6 +9,7 @@
 //! nothing (rows D1 to D9 of the fault matrix). It deliberately decides nothing: what follows from the
 //! memory of the last run is the core's business (R12).
 
+mod audit;
 mod disk;
 mod fold;
 mod journal;
@@ -21,6 +22,7 @@ mod segment;
 mod wire;
 mod writer;
 
+pub use audit::{Audit, SegmentAudit, audit};
 pub use disk::{Directory, Disk, SegmentFile};
 pub use journal::{Durable, Health, Journal};
 pub use recover::{OpenFault, Records, Recovered};

@@ -14,7 +14,7 @@ use crate::safety::site::Site;
 use crate::store::disk::{self, Disk, LOCK_NAME};
 use crate::store::fold::Fold;
 use crate::store::record::{Body, Payload, Record};
-use crate::store::segment::{self, Frame};
+use crate::store::segment::{self, Chain, Frame};
 
 /// Why a journal cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +62,18 @@ pub(super) struct Found {
     pub(super) fold: Fold,
     /// No segment has this number or a higher one.
     pub(super) next_segment: u64,
+    /// Where the chain of all records ends.
+    pub(super) follows: Chain,
 }
 
 /// Reads all segments and folds them into memory.
 pub(super) fn recover(disk: &mut dyn Disk, boot: &str, site: &Site) -> io::Result<Found> {
-    let mut found = Found { recovered: Recovered::default(), fold: Fold::default(), next_segment: 1 };
+    let mut found = Found {
+        recovered: Recovered::default(),
+        fold: Fold::default(),
+        next_segment: 1,
+        follows: segment::NOTHING,
+    };
     let mut seen = Seen::default();
     let names: BTreeSet<String> = disk.list()?.into_iter().collect();
     let last = names.iter().rfind(|name| segment::number_in(name).is_some()).cloned();
@@ -114,6 +121,7 @@ fn read_segment(
         return None;
     };
     recovered.damaged += scan.damaged;
+    found.follows = scan.ends().unwrap_or(found.follows);
     for frame in &scan.frames {
         let Some(record) = decode(frame) else {
             recovered.damaged += 1;
@@ -146,7 +154,7 @@ fn read_segment(
     None
 }
 
-fn decode(frame: &Frame<'_>) -> Option<Record> {
+pub(super) fn decode(frame: &Frame<'_>) -> Option<Record> {
     let mut json = serde_json::Deserializer::from_slice(frame.payload);
     let payload = Payload::<Body>::deserialize(&mut json).ok()?;
     Some(Record { number: frame.number, uptime_ms: payload.up, wall_ms: payload.at, body: payload.is })

@@ -19,7 +19,7 @@ use crate::exchange::{FaultReport, Publication};
 use crate::store::disk::{Disk, SegmentFile};
 use crate::store::journal::Shared;
 use crate::store::record::{Body, Payload, is_kept};
-use crate::store::segment;
+use crate::store::segment::{self, Chain};
 use crate::units::{Millis, Now, Uptime};
 
 /// Routine records are made durable at the latest after this.
@@ -54,6 +54,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     fault: Arc<FaultReport>,
     next_segment: u64,
+    /// The chain of the last frame that is durable: the next segment follows it.
+    follows: Chain,
     /// Files with a segment's name that are not ours to remove.
     spared: BTreeSet<String>,
     segment: Option<Segment>,
@@ -69,7 +71,7 @@ pub(super) struct Writer {
 struct Segment {
     file: Box<dyn SegmentFile>,
     name: String,
-    before: u32,
+    before: Chain,
     /// Bytes in all.
     length: u64,
     /// Bytes up to the end of its snapshot.
@@ -98,6 +100,7 @@ impl Writer {
         shared: Arc<Shared>,
         fault: Arc<FaultReport>,
         next_segment: u64,
+        follows: Chain,
         spared: BTreeSet<String>,
     ) -> Self {
         Self {
@@ -105,6 +108,7 @@ impl Writer {
             shared,
             fault,
             next_segment,
+            follows,
             spared,
             segment: None,
             unsynced: VecDeque::new(),
@@ -262,16 +266,17 @@ impl Writer {
         }
         let Some(segment) = &mut self.segment else { return Err(io::Error::other("no segment")) };
         for record in self.unsynced.iter().skip(self.written) {
-            let (bytes, crc) = segment::frame(segment.before, record.number, record.kind, &record.payload);
+            let (bytes, chain) = segment::frame(&segment.before, record.number, record.kind, &record.payload);
             write_all(&mut *segment.file, &bytes)?;
             segment.length += bytes.len() as u64;
-            segment.before = crc;
+            segment.before = chain;
             self.written += 1;
         }
         if !sync {
             return Ok(false);
         }
         segment.file.sync_data()?;
+        self.follows = segment.before;
         if !segment.proven {
             self.disk.sync()?;
             segment.proven = true;
@@ -288,16 +293,16 @@ impl Writer {
         self.next_segment += 1;
         let name = segment::file_name(number);
         let file = self.disk.create(&name, self.shared.segment_bytes_max)?;
-        let (head, crc) = segment::header(number);
+        let (head, chain) = segment::header(number, &self.follows);
         let mut segment =
-            Segment { file, name, before: crc, length: 0, head: 0, headed: false, proven: false };
+            Segment { file, name, before: chain, length: 0, head: 0, headed: false, proven: false };
         let (upto, snapshot) = self.shared.snapshot();
         let body = Body::Snapshot(Box::new(snapshot));
         let mut bytes = head.to_vec();
         if let Some(payload) = encode(clock::now(), &body) {
-            let (frame, crc) = segment::frame(crc, upto, body.kind(), &payload);
+            let (frame, chain) = segment::frame(&chain, upto, body.kind(), &payload);
             bytes.extend_from_slice(&frame);
-            segment.before = crc;
+            segment.before = chain;
             segment.headed = true;
         }
         segment.length = bytes.len() as u64;

@@ -30,6 +30,11 @@ fn the_command_line_is_answered_with_the_right_code() {
         (&["alarms", "shelve", "warm"], 2, "--for"),
         (&["alarms", "out-of-service", "warm"], 2, "--reason"),
         (&["alarms", "ack"], 2, "--all"),
+        (&["journal", "verify", "--dir", "/nowhere"], 69, "/nowhere"),
+        (&["journal", "show", "--last", "0"], 2, "--last"),
+        (&["evaluate", &absent], 78, "absent.toml"),
+        (&["evaluate", &good, "--chemistry", "lead"], 2, "nmc and lfp"),
+        (&["evaluate", &good, "--only", "17"], 2, "fire:NUMBER"),
         (&["demo", "--speed", "1000"], 2, "0.1 to 10"),
         (&["demo", "--for", "soon"], 2, "soon"),
     ];

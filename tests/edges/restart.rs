@@ -2,7 +2,7 @@
 
 use super::bench::Daemon;
 use super::box_plant::{Plan, Plant};
-use super::program::free_port;
+use super::program::{emberwatch, finish, free_port};
 use emberwatch::units::Millis;
 
 /// A stop must take less than this.
@@ -48,6 +48,32 @@ fn killed_in_the_countdown_the_run_goes_on_and_writes_once() {
     );
     assert_eq!(done["alarms"]["temp"]["state"], "unack-active");
     assert_eq!(plant.writes(), ["write 0 0"]);
+    the_journal_tells_the_run(&config, dir.path());
+}
+
+/// What `journal` makes of a run that was killed and went on, beside the daemon that still writes.
+fn the_journal_tells_the_run(config: &std::path::Path, dir: &std::path::Path) {
+    let config = config.display().to_string();
+    let (code, out, err) = finish(&mut emberwatch(&["journal", "verify", "--config", &config]));
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("whole") && out.contains("chain "), "{out}");
+    let (code, out, _) =
+        finish(&mut emberwatch(&["journal", "show", "--config", &config, "--about", "cut", "--last", "100"]));
+    assert_eq!(code, 0);
+    let order = ["cut: countdown", "cut: resumed", "intent", "stage-verified 1", "cut: done"];
+    let places: Vec<usize> =
+        order.iter().map(|text| out.find(text).unwrap_or_else(|| panic!("`{text}` in\n{out}"))).collect();
+    assert!(places.is_sorted(), "{places:?} in\n{out}");
+    let file = dir.join("journal.jsonl").display().to_string();
+    let (code, ..) = finish(&mut emberwatch(&["journal", "export", "--config", &config, "--out", &file]));
+    assert_eq!(code, 0);
+    let text = std::fs::read_to_string(&file).expect("exported");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    assert!(lines.iter().any(|line| line["is"]["sequence"]["event"] == "done"), "{text}");
+    assert_eq!(lines.last().map(|line| line["audit"]["whole"].clone()), Some(true.into()));
+    let (code, ..) = finish(&mut emberwatch(&["journal", "export", "--config", &config, "--out", &file]));
+    assert_eq!(code, 73, "what exists is not replaced");
 }
 
 #[test]

@@ -193,6 +193,7 @@ impl Picture {
     }
 
     /// What a rule can see of a point now.
+    #[inline]
     pub(crate) fn sight(&self, site: &Site, point: PointId, now: Uptime) -> Sight {
         let track = &self.tracks[point.index()];
         let stale_after = site[point].stale_after;

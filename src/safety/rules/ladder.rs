@@ -68,6 +68,7 @@ impl Delay {
 
 impl Ladder {
     /// Takes in one good sample; the same sample twice changes nothing.
+    #[inline]
     pub(crate) fn feed(&mut self, taken: Uptime, rungs: [Option<Rung>; 3]) -> Level {
         if self.last != Some(taken) {
             for (step, rung) in self.steps.iter_mut().zip(rungs) {
@@ -91,7 +92,8 @@ impl Ladder {
 
     /// The highest step that is active.
     pub(crate) fn level(&self) -> Level {
-        match self.steps.map(|step| step.active) {
+        let [watch, warning, danger] = &self.steps;
+        match [watch.active, warning.active, danger.active] {
             [_, _, true] => Level::Danger,
             [_, true, false] => Level::Warning,
             [true, false, false] => Level::Watch,

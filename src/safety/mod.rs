@@ -51,6 +51,8 @@ pub struct Safety {
     sequences: Sequences,
     alarms: Alarms,
     last_scan: Option<Uptime>,
+    /// After a longer pause between two scans the loop was held up.
+    gap_max: Millis,
     born: Uptime,
     silences: Silences,
     faults: Faults,
@@ -68,12 +70,21 @@ impl Safety {
             sequences: Sequences::new(&site, memory, now.uptime),
             alarms: Alarms::new(&site, memory),
             last_scan: None,
+            gap_max: GAP_MAX,
             born: now.uptime,
             silences: Silences::new(&site),
             faults: Faults::new(&site),
             cut_causes: vec![None; site.sequences.len()],
             site,
         }
+    }
+
+    /// The same for a loop that scans at least this often instead of every `TICK`: for simulations, which then play
+    /// more hours.
+    #[must_use]
+    pub const fn at_tick(mut self, tick: Millis) -> Self {
+        self.gap_max = tick.times(2);
+        self
     }
 
     /// One scan: sense, judge, cut, alarm. Pure in (self, now, inputs): the same inputs give the same outputs.
@@ -163,7 +174,7 @@ impl Safety {
             return false;
         };
         let lasted = now.uptime.since(last);
-        if lasted <= GAP_MAX {
+        if lasted <= self.gap_max {
             return false;
         }
         self.picture.distrust_before(now.uptime);

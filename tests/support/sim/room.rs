@@ -39,6 +39,23 @@ pub(crate) struct House {
     pub(crate) rooms: Vec<RoomMap>,
     /// The contact that each action opens.
     pub(crate) contact_of: Vec<PointId>,
+    /// What each point is.
+    pub(crate) roles: Vec<Role>,
+}
+
+/// What a point is, and of which room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// The contact of this action.
+    Contact(usize),
+    /// A switch that forbids to cut.
+    Lockout,
+    /// What flows as long as nothing is cut.
+    Current { room: usize },
+    /// A channel; a state or a measurement.
+    Channel { room: usize, rule: RuleId, measures: bool },
+    /// Moves with the day.
+    Ambient,
 }
 
 #[derive(Debug)]
@@ -53,12 +70,32 @@ pub(crate) struct RoomMap {
 
 impl House {
     pub(crate) fn random(dice: &mut Dice) -> Self {
-        let mut house = Self { site: Site::default(), rooms: Vec::new(), contact_of: Vec::new() };
+        let mut house =
+            Self { site: Site::default(), rooms: Vec::new(), contact_of: Vec::new(), roles: Vec::new() };
         for index in 0..dice.between(1, 3) {
             house.add_room(index, dice);
         }
         house.add_alarms();
+        house.roles = (0..house.site.points.len()).map(|index| house.role(PointId::at(index))).collect();
         house
+    }
+
+    fn role(&self, point: PointId) -> Role {
+        if let Some(action) = self.contact_of.iter().position(|contact| *contact == point) {
+            return Role::Contact(action);
+        }
+        let of_room = |(index, room): (usize, &RoomMap)| {
+            if room.lockout == point {
+                return Some(Role::Lockout);
+            }
+            if room.current == point {
+                return Some(Role::Current { room: index });
+            }
+            let &(_, rule) = room.channels.iter().find(|(channel, _)| *channel == point)?;
+            let measures = matches!(self.site[rule].kind, RuleKind::Limit(_));
+            Some(Role::Channel { room: index, rule, measures })
+        };
+        self.rooms.iter().enumerate().find_map(of_room).unwrap_or(Role::Ambient)
     }
 
     fn add_room(&mut self, index: u64, dice: &mut Dice) {

@@ -22,6 +22,9 @@ use super::room::{BURNING, CALM, House, Role};
 /// Faults are off for so long at the end; all must be well after.
 const SETTLE: u64 = 60_000;
 
+/// At a coarser tick rooms are read so many times less often: up to every ten seconds, as the rules ask.
+const SLOWER: u64 = 2;
+
 /// What kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -122,8 +125,9 @@ pub(crate) struct Game {
 impl Game {
     pub(crate) fn new(seed: u64, kind: Kind, tick: Millis) -> Self {
         let mut dice = Dice::new(seed);
+        let slower = if tick == TICK { 1 } else { SLOWER };
         let house = loop {
-            let house = House::random(&mut dice);
+            let house = House::random(slower, &mut dice);
             let votes_alone = house.rooms.iter().any(
                 |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
             );

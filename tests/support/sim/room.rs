@@ -41,6 +41,8 @@ pub(crate) struct House {
     pub(crate) contact_of: Vec<PointId>,
     /// What each point is.
     pub(crate) roles: Vec<Role>,
+    /// Devices are read so many times less often than in a house that is read as fast as possible.
+    slower: u64,
 }
 
 /// What a point is, and of which room.
@@ -69,9 +71,14 @@ pub(crate) struct RoomMap {
 }
 
 impl House {
-    pub(crate) fn random(dice: &mut Dice) -> Self {
-        let mut house =
-            Self { site: Site::default(), rooms: Vec::new(), contact_of: Vec::new(), roles: Vec::new() };
+    pub(crate) fn random(slower: u64, dice: &mut Dice) -> Self {
+        let mut house = Self {
+            site: Site::default(),
+            rooms: Vec::new(),
+            contact_of: Vec::new(),
+            roles: Vec::new(),
+            slower,
+        };
         for index in 0..dice.between(1, 3) {
             house.add_room(index, dice);
         }
@@ -107,7 +114,7 @@ impl House {
             (0..dice.between(2, 5)).map(|_| self.add_channel(zone, dice)).collect();
         self.add_onlookers(zone, &channels, dice);
         let vote = self.add_vote(zone, &channels, dice);
-        let period = Millis(dice.pick(&[1000, 2000]));
+        let period = Millis(dice.pick(&[1000, 2000]) * self.slower);
         let relay = self.add_device(zone, period, DeviceKind::Contact);
         self.site.devices[relay.index()].switches = true;
         let current = self.add_point(relay, period);
@@ -158,7 +165,7 @@ impl House {
     }
 
     fn add_channel(&mut self, zone: ZoneId, dice: &mut Dice) -> (PointId, RuleId) {
-        let period = Millis(dice.pick(&[1000, 2000, 5000, 5000]));
+        let period = Millis(dice.pick(&[1000, 2000, 5000, 5000]) * self.slower);
         let device = self.add_device(zone, period, DeviceKind::Battery);
         let point = self.add_point(device, period);
         // States stand still for good reasons; only measurements are doubted for it, or for falling.

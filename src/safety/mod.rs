@@ -189,8 +189,7 @@ impl Safety {
         if self.site.points.len() <= point.index() {
             return;
         }
-        self.picture.absorb(&self.site, point, (asked, taken), result);
-        let reading = self.picture.reading(point);
+        let reading = self.picture.absorb(&self.site, point, (asked, taken), result);
         out.push(Output::Fact(Fact::Reading { point, reading }));
         self.faults.heard(&self.site, point, &reading, now);
         self.judgement.judge_point(&self.site, &self.picture, point, now, out);

@@ -23,7 +23,7 @@ const HOURS: u64 = 20_000;
 /// The part of them in which exactly one device is faulty and nothing burns, one in so many.
 const CALM_PART: u64 = 5;
 /// The part of them that is played at the daemon's own tick, one in so many.
-const FINE_PART: u64 = 5;
+const FINE_PART: u64 = 10;
 /// The tick of all others.
 const COARSE: Millis = Millis::from_secs(1);
 

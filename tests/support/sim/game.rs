@@ -100,6 +100,8 @@ pub(crate) struct Game {
     now: u64,
     /// How often the core is called at least: the daemon's own tick, or a coarser one.
     tick: Millis,
+    /// Something burns or is being cut: steps are half as long.
+    busy: bool,
     /// The core is called at the latest then.
     scan_by: u64,
     /// So long something could have happened since dice were last thrown for it.
@@ -165,6 +167,7 @@ impl Game {
             rates,
             now,
             tick,
+            busy: false,
             scan_by: now,
             unthrown: 2 * TICK.0,
             faulty,
@@ -175,13 +178,10 @@ impl Game {
     pub(crate) fn play(mut self, lasts: u64) -> Result<Score, String> {
         let begun = self.now;
         while self.now < begun + lasts {
-            // As often as the daemon would have scanned meanwhile.
+            // As likely as if the daemon had scanned meanwhile.
             let pace = self.step(TICK);
-            let chances = self.unthrown / pace;
+            self.disturb(self.unthrown / pace);
             self.unthrown %= pace;
-            for _ in 0..chances {
-                self.disturb();
-            }
             self.turn()?;
         }
         self.rates = Rates::default();
@@ -212,11 +212,16 @@ impl Game {
         while let Some(input) = self.inbox.take(self.now) {
             self.inputs.push(input);
         }
-        if !self.inputs.is_empty() || self.scan_by <= self.now {
+        let scans = !self.inputs.is_empty() || self.scan_by <= self.now;
+        if scans {
             self.scan()?;
         }
         self.no_missed_fire()?;
         self.poll();
+        self.busy = self.core.is_cutting() || self.fires.iter().any(Option::is_some);
+        if scans {
+            self.scan_by = self.now + self.step(self.tick);
+        }
         let next = self.next_turn();
         self.unthrown += next - self.now;
         self.now = next;
@@ -236,14 +241,12 @@ impl Game {
             self.act(output);
         }
         self.out = out;
-        self.scan_by = self.now + self.step(self.tick);
         Ok(())
     }
 
     /// How long until the next step at this tick: half as many while nothing goes on.
     fn step(&self, tick: Millis) -> u64 {
-        let busy = self.core.is_cutting() || self.fires.iter().any(Option::is_some);
-        if busy { tick.0 } else { 2 * tick.0 }
+        if self.busy { tick.0 } else { 2 * tick.0 }
     }
 
     /// At the daemon's own tick the core is called at each of them. At a coarser one it is called when something has
@@ -435,21 +438,24 @@ impl Game {
         }
     }
 
-    /// What happens between two scans.
-    fn disturb(&mut self) {
-        for room in 0..self.fires.len() {
-            self.burn(room);
+    /// What happens between two scans, so many times as likely as within one step of the daemon.
+    fn disturb(&mut self, times: u64) {
+        if times == 0 {
+            return;
         }
-        if self.dice.chance(self.rates.episode) {
+        for room in 0..self.fires.len() {
+            self.burn(room, times);
+        }
+        if self.dice.chance(self.rates.episode * times) {
             self.begin_episode();
         }
         if self.kind == Kind::OneFaultyDevice {
             return;
         }
-        self.tidy_up();
+        self.tidy_up(times);
         // Rare in calm times; a run is short, and what hits it then is what matters.
         let often = if self.core.is_cutting() { 2000 } else { 100 };
-        if !self.dice.chance(often) {
+        if !self.dice.chance(often * times) {
             return;
         }
         if self.dice.chance(self.rates.ask) {
@@ -476,7 +482,7 @@ impl Game {
         }
     }
 
-    fn burn(&mut self, room: usize) {
+    fn burn(&mut self, room: usize, times: u64) {
         if let Some(fire) = &self.fires[room] {
             if fire.until < self.now {
                 self.last_fire[room] = self.now;
@@ -485,7 +491,7 @@ impl Game {
             return;
         }
         // About every twenty minutes at five scans a second.
-        if self.kind == Kind::OneFaultyDevice || !self.dice.chance(2) {
+        if self.kind == Kind::OneFaultyDevice || !self.dice.chance(2 * times) {
             return;
         }
         let map = &self.house.rooms[room];
@@ -531,8 +537,8 @@ impl Game {
     }
 
     /// After a run somebody closes the breakers by hand and resets.
-    fn tidy_up(&mut self) {
-        if !self.dice.chance(20) {
+    fn tidy_up(&mut self, times: u64) {
+        if !self.dice.chance(20 * times) {
             return;
         }
         for index in 0..self.site.sequences.len() {

@@ -1,6 +1,9 @@
 //! Thousands of room-hours around the real core, with the invariants of the safety chapter after every scan.
 //!
-//! `EMBERWATCH_SIM_SEED=17 cargo test --test simulation` plays one seed again, in both kinds of run.
+//! Part of them are played at the daemon's own tick. The others call the core when something has come and once a second
+//! besides: the same events in a fraction of the time.
+//!
+//! `EMBERWATCH_SIM_SEED=17 cargo test --test simulation` plays one seed again, in both kinds of run, at both ticks.
 //! `EMBERWATCH_SIM_HOURS=1000000 cargo test --release --test simulation -- --nocapture` plays that many room-hours, with
 //! progress and a table. `EMBERWATCH_SIM_FROM=5000000` begins with another seed: other hours, not the same again.
 
@@ -9,14 +12,20 @@
 #[path = "support/sim/mod.rs"]
 mod sim;
 
-use crate::sim::campaign::{Campaign, play, table};
+use crate::sim::campaign::{Campaign, Result, play, table};
 use crate::sim::dice::Dice;
-use crate::sim::game::Kind;
+use crate::sim::game::{Kind, Score};
+use emberwatch::safety::TICK;
+use emberwatch::units::Millis;
 
 /// Room-hours in a normal test run.
 const HOURS: u64 = 20_000;
 /// The part of them in which exactly one device is faulty and nothing burns, one in so many.
 const CALM_PART: u64 = 5;
+/// The part of them that is played at the daemon's own tick, one in so many.
+const FINE_PART: u64 = 10;
+/// The tick of all others.
+const COARSE: Millis = Millis::from_secs(1);
 
 /// Seeds that failed once, and what they found. They are played first, for ever.
 const ONCE_FAILED: &[u64] = &[9, 13, 15, 6, 26, 54, 145, 375, 435, 60, 130, 188, 105];
@@ -28,21 +37,28 @@ fn env(name: &str) -> Option<u64> {
 /// Plays one seed alone where one is asked for.
 fn one_seed(kind: Kind) -> bool {
     let Some(seed) = env("EMBERWATCH_SIM_SEED") else { return false };
-    if let Err(why) = play(seed, kind) {
-        panic!("{why}");
-    }
+    let failures: Vec<String> =
+        [TICK, COARSE].into_iter().filter_map(|tick| play(seed, kind, tick).err()).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
     true
 }
 
-fn campaign(what: &'static str, kind: Kind, first_seed: u64) -> Campaign {
+/// Plays the hours of one kind, at both ticks; complains about every breach.
+fn campaigns(what: &'static str, kind: Kind, first_seed: u64) -> [Score; 2] {
     let asked = env("EMBERWATCH_SIM_HOURS");
     let all = asked.unwrap_or(HOURS);
-    let room_hours = match kind {
+    let hours = match kind {
         Kind::Everything => all - all / CALM_PART,
         Kind::OneFaultyDevice => all / CALM_PART,
     };
     let first_seed = first_seed + env("EMBERWATCH_SIM_FROM").unwrap_or(0);
-    Campaign { what, kind, room_hours, first_seed, tells: asked.is_some() }
+    let parts = [(TICK, hours / FINE_PART), (COARSE, hours - hours / FINE_PART)];
+    let results = parts.map(|(tick, room_hours)| {
+        Campaign { what, kind, tick, room_hours, first_seed, tells: asked.is_some() }.run()
+    });
+    println!("{}", table(&results));
+    results.iter().for_each(Result::assert_clean);
+    results.map(|result| result.score)
 }
 
 #[test]
@@ -51,13 +67,11 @@ fn no_invariant_breaks_whatever_happens() {
         return;
     }
     let again: Vec<String> =
-        ONCE_FAILED.iter().filter_map(|seed| play(*seed, Kind::Everything).err()).collect();
+        ONCE_FAILED.iter().filter_map(|seed| play(*seed, Kind::Everything, TICK).err()).collect();
     assert!(again.is_empty(), "seeds that once failed, again\n{}", again.join("\n"));
-    let result = campaign("everything", Kind::Everything, 1).run();
-    println!("{}", table(&[&result]));
-    result.assert_clean();
-    let score = result.score;
-    assert!(0 < score.demands && 0 < score.done && 0 < score.restarts && 0 < score.gaps, "{score:?}");
+    for score in campaigns("everything", Kind::Everything, 1) {
+        assert!(0 < score.demands && 0 < score.done && 0 < score.restarts && 0 < score.gaps, "{score:?}");
+    }
 }
 
 #[test]
@@ -65,16 +79,15 @@ fn b21_b22_one_faulty_device_never_starts_a_cut() {
     if one_seed(Kind::OneFaultyDevice) {
         return;
     }
-    let result = campaign("one faulty device", Kind::OneFaultyDevice, 1_000_000_000).run();
-    println!("{}", table(&[&result]));
-    result.assert_clean();
-    assert_eq!(result.score.starts + result.score.orders, 0, "S5: {:?}", result.score);
+    for score in campaigns("one faulty device", Kind::OneFaultyDevice, 1_000_000_000) {
+        assert_eq!(score.starts + score.orders, 0, "S5: {score:?}");
+    }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    for seed in [3, 4] {
-        assert_eq!(play(seed, Kind::Everything), play(seed, Kind::Everything));
+    for (seed, tick) in [(3, TICK), (4, COARSE)] {
+        assert_eq!(play(seed, Kind::Everything, tick), play(seed, Kind::Everything, tick));
     }
     assert_ne!(Dice::new(1).next(), Dice::new(2).next());
 }

@@ -183,7 +183,7 @@ pub enum Output {
 }
 
 /// Something to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// A point was read, or its quality changed.
     Reading {

@@ -94,6 +94,11 @@ impl Faults {
         }
     }
 
+    /// Whether there may be anything to say now.
+    pub(super) fn is_due(&self, now: Uptime) -> bool {
+        self.next <= now || !self.touched.is_empty()
+    }
+
     /// What is to be said now.
     pub(super) fn take_due(&mut self, site: &Site, now: Uptime) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();

@@ -51,9 +51,13 @@ pub struct Safety {
     sequences: Sequences,
     alarms: Alarms,
     last_scan: Option<Uptime>,
+    /// After a longer pause between two scans the loop was held up.
+    gap_max: Millis,
     born: Uptime,
     silences: Silences,
     faults: Faults,
+    /// What each sequence was last said to cause, per alarm of it; nothing yet at the start.
+    cut_causes: Vec<Option<[Option<Priority>; 3]>>,
 }
 
 impl Safety {
@@ -66,11 +70,21 @@ impl Safety {
             sequences: Sequences::new(&site, memory, now.uptime),
             alarms: Alarms::new(&site, memory),
             last_scan: None,
+            gap_max: GAP_MAX,
             born: now.uptime,
             silences: Silences::new(&site),
             faults: Faults::new(&site),
+            cut_causes: vec![None; site.sequences.len()],
             site,
         }
+    }
+
+    /// The same for a loop that scans at least this often instead of every `TICK`: for simulations, which then play
+    /// more hours.
+    #[must_use]
+    pub const fn at_tick(mut self, tick: Millis) -> Self {
+        self.gap_max = tick.times(2);
+        self
     }
 
     /// One scan: sense, judge, cut, alarm. Pure in (self, now, inputs): the same inputs give the same outputs.
@@ -160,7 +174,7 @@ impl Safety {
             return false;
         };
         let lasted = now.uptime.since(last);
-        if lasted <= GAP_MAX {
+        if lasted <= self.gap_max {
             return false;
         }
         self.picture.distrust_before(now.uptime);
@@ -175,8 +189,7 @@ impl Safety {
         if self.site.points.len() <= point.index() {
             return;
         }
-        self.picture.absorb(&self.site, point, (asked, taken), result);
-        let reading = self.picture.reading(point);
+        let reading = self.picture.absorb(&self.site, point, (asked, taken), result);
         out.push(Output::Fact(Fact::Reading { point, reading }));
         self.faults.heard(&self.site, point, &reading, now);
         self.judgement.judge_point(&self.site, &self.picture, point, now, out);
@@ -193,7 +206,24 @@ impl Safety {
     }
 
     fn raise_alarms(&mut self, now: Now, out: &mut Vec<Output>) {
-        for finding in std::mem::take(&mut self.judgement.changed) {
+        if !self.judgement.changed.is_empty() {
+            self.raise_findings(now, out);
+        }
+        if self.silences.is_due(now.uptime) {
+            self.raise_silences(now, out);
+        }
+        if self.faults.is_due(now.uptime) {
+            self.raise_faults(now, out);
+        }
+        for index in 0..self.site.sequences.len() {
+            self.raise_for_sequence(SequenceId::at(index), now, out);
+        }
+        self.alarms.advance(&self.site, now, out);
+    }
+
+    fn raise_findings(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut changed = std::mem::take(&mut self.judgement.changed);
+        for finding in changed.drain(..) {
             let source = AlarmSource::Rule(finding.rule);
             let cause = finding.level.priority().map(|priority| Cause {
                 priority,
@@ -208,12 +238,7 @@ impl Safety {
             }
             self.raise_for_vote(&finding, now, out);
         }
-        self.raise_silences(now, out);
-        self.raise_faults(now, out);
-        for index in 0..self.site.sequences.len() {
-            self.raise_for_sequence(SequenceId::at(index), now, out);
-        }
-        self.alarms.advance(&self.site, now, out);
+        self.judgement.changed = changed;
     }
 
     /// A vote that lost channels is weaker than the site wanted: that is an alarm of its own, with a repair clock.
@@ -232,7 +257,8 @@ impl Safety {
     }
 
     fn raise_silences(&mut self, now: Now, out: &mut Vec<Output>) {
-        for device in self.silences.take_due(&self.site, now.uptime) {
+        let due = self.silences.take_due(&self.site, now.uptime);
+        for &device in &due {
             let spec = &self.site[device];
             let heard = self.picture.heard(device);
             let silent_at = heard.unwrap_or(self.born).plus(spec.silent_after);
@@ -246,6 +272,7 @@ impl Safety {
                 self.alarms.cause(&self.site, AlarmSource::Silent(device), cause, now, out);
             }
         }
+        self.silences.keep(due);
     }
 
     fn raise_faults(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -259,30 +286,39 @@ impl Safety {
     }
 
     fn raise_for_sequence(&mut self, sequence: SequenceId, now: Now, out: &mut Vec<Output>) {
+        let causes = self.causes_of(sequence);
+        if self.cut_causes[sequence.index()].replace(causes) == Some(causes) {
+            return;
+        }
+        let sources = [
+            AlarmSource::NotArmed(sequence),
+            AlarmSource::Cutting(sequence),
+            AlarmSource::CutFailed(sequence),
+        ];
+        for (source, priority) in sources.into_iter().zip(causes) {
+            self.alarms.cause(&self.site, source, priority.map(Cause::technical), now, out);
+        }
+    }
+
+    /// How urgent it is that a sequence is not armed, that it cuts, and that its cut failed.
+    fn causes_of(&self, sequence: SequenceId) -> [Option<Priority>; 3] {
         let configured = self.site[sequence].mode;
         let state = self.sequences.state(sequence);
         let not_armed = match (state.mode, configured) {
             (Mode::Armed, _) => None,
-            (Mode::Shadow | Mode::Disabled, Mode::Armed) => Some(Cause::technical(Priority::Critical)),
-            (Mode::Shadow | Mode::Disabled, Mode::Shadow | Mode::Disabled) => {
-                Some(Cause::technical(Priority::High))
-            }
+            (Mode::Shadow | Mode::Disabled, Mode::Armed) => Some(Priority::Critical),
+            (Mode::Shadow | Mode::Disabled, Mode::Shadow | Mode::Disabled) => Some(Priority::High),
         };
         let run = match &state.phase {
             Phase::Run(run) => Some(run),
             Phase::Idle => None,
         };
-        let cutting =
-            run.map(|run| Cause::technical(if run.shadow { Priority::Medium } else { Priority::Critical }));
+        let cutting = run.map(|run| if run.shadow { Priority::Medium } else { Priority::Critical });
         let failed = run.filter(|run| !run.shadow).is_some_and(|run| {
             matches!(run.step, Step::Failed | Step::Held { .. })
                 || run.stages.iter().any(|stage| matches!(stage, StageState::Failed(_)))
         });
-        let failed = failed.then_some(Cause::technical(Priority::Critical));
-        let site = &self.site;
-        self.alarms.cause(site, AlarmSource::NotArmed(sequence), not_armed, now, out);
-        self.alarms.cause(site, AlarmSource::Cutting(sequence), cutting, now, out);
-        self.alarms.cause(site, AlarmSource::CutFailed(sequence), failed, now, out);
+        [not_armed, cutting, failed.then_some(Priority::Critical)]
     }
 }
 

@@ -26,14 +26,26 @@ impl Silences {
         }
     }
 
+    /// Whether there is anyone to look at now.
+    pub(super) fn is_due(&self, now: Uptime) -> bool {
+        self.next <= now || !self.back.is_empty()
+    }
+
     /// The devices to look at now.
     pub(super) fn take_due(&mut self, site: &Site, now: Uptime) -> Vec<DeviceId> {
-        let back = std::mem::take(&mut self.back);
-        if now < self.next {
-            return back;
+        let mut due = std::mem::take(&mut self.back);
+        if self.next <= now {
+            self.next = Uptime(u64::MAX);
+            due.clear();
+            due.extend((0..site.devices.len()).map(DeviceId::at));
         }
-        self.next = Uptime(u64::MAX);
-        (0..site.devices.len()).map(DeviceId::at).collect()
+        due
+    }
+
+    /// Takes back the list that was looked at: the next one needs no memory of its own.
+    pub(super) fn keep(&mut self, mut seen: Vec<DeviceId>) {
+        seen.clear();
+        self.back = seen;
     }
 
     /// What was seen of one of them.

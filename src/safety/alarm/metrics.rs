@@ -59,35 +59,50 @@ impl AlarmFigures {
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     states: [u32; AlarmState::ALL.len()],
-    pub(super) stale: u32,
-    pub(super) chattering: u32,
-    pub(super) floods_begun: u32,
+    counts: Counts,
     calls: [u32; MINUTES],
     /// The minute of uptime that is being counted.
     minute: u64,
+    /// Something was counted since the figures were last looked at.
+    moved: bool,
     told: Option<(Uptime, AlarmFigures)>,
+}
+
+/// What is counted besides states and calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) stale: u32,
+    pub(super) chattering: u32,
+    pub(super) floods_begun: u32,
 }
 
 impl Tally {
     pub(super) fn new() -> Self {
         Self {
             states: [0; AlarmState::ALL.len()],
-            stale: 0,
-            chattering: 0,
-            floods_begun: 0,
+            counts: Counts::default(),
             calls: [0; MINUTES],
             minute: 0,
+            moved: true,
             told: None,
         }
     }
 
+    /// What is counted, to be counted on.
+    pub(super) fn counts(&mut self) -> &mut Counts {
+        self.moved = true;
+        &mut self.counts
+    }
+
     /// There is an alarm in this state.
     pub(super) fn add(&mut self, state: AlarmState) {
+        self.moved = true;
         self.states[state as usize] += 1;
     }
 
     /// An alarm went from one state to another.
     pub(super) fn shift(&mut self, from: AlarmState, to: AlarmState) {
+        self.moved = true;
         self.states[from as usize] -= 1;
         self.states[to as usize] += 1;
     }
@@ -95,12 +110,14 @@ impl Tally {
     /// Somebody was called.
     pub(super) fn call(&mut self, now: Uptime) {
         self.turn(now);
+        self.moved = true;
         self.calls[MINUTES - 1] += 1;
     }
 
     fn turn(&mut self, now: Uptime) {
         let minute = now.0 / MINUTE.0;
         let passed = usize::try_from(minute.saturating_sub(self.minute)).unwrap_or(MINUTES).min(MINUTES);
+        self.moved |= 0 < passed;
         self.minute = self.minute.max(minute);
         self.calls.rotate_left(passed);
         self.calls[MINUTES - passed..].fill(0);
@@ -115,22 +132,27 @@ impl Tally {
             calls_10_min: self.calls.iter().sum(),
             standing: sum(AlarmState::is_annunciated),
             unacknowledged: sum(AlarmState::is_unseen),
-            stale: self.stale,
-            chattering: self.chattering,
+            stale: self.counts.stale,
+            chattering: self.counts.chattering,
             shelved: self.states[AlarmState::Shelved as usize],
             suppressed: self.states[AlarmState::Suppressed as usize],
             out_of_service: self.states[AlarmState::OutOfService as usize],
             floods: u32::try_from(floods).unwrap_or(u32::MAX),
-            floods_begun: self.floods_begun,
+            floods_begun: self.counts.floods_begun,
         }
     }
 
     /// The figures, if they are others than those told last and it is time to tell them.
     pub(super) fn news(&mut self, now: Uptime, floods: usize) -> Option<AlarmFigures> {
-        if self.told.is_some_and(|(when, _)| now.since(when) < FIGURES_EVERY) {
-            return None;
+        if let Some((when, before)) = &self.told {
+            // Most of the time nothing moves at all.
+            let still = !self.moved && self.minute == now.0 / MINUTE.0 && before.floods as usize == floods;
+            if still || now.since(*when) < FIGURES_EVERY {
+                return None;
+            }
         }
         let figures = self.figures(now, floods);
+        self.moved = false;
         if self.told.is_some_and(|(_, before)| before == figures) {
             return None;
         }

@@ -136,7 +136,7 @@ impl Alarms {
         if !track.cause.stands {
             if track.cause.came(turn.now.uptime) {
                 (record.chattering, record.flips) = (true, 0);
-                self.tally.chattering += 1;
+                self.tally.counts().chattering += 1;
             }
             record.flips += u32::from(record.chattering);
         }
@@ -234,7 +234,9 @@ impl Alarms {
             return;
         }
         record.stands = false;
-        self.tally.stale -= u32::from(std::mem::take(&mut self.tracks[alarm.index()].stale));
+        if std::mem::take(&mut self.tracks[alarm.index()].stale) {
+            self.tally.counts().stale -= 1;
+        }
         if record.state.is_away() {
             self.clear_unseen(alarm, turn);
             return;
@@ -251,13 +253,13 @@ impl Alarms {
         let (track, record) = (&mut self.tracks[alarm.index()], &mut self.records[alarm.index()]);
         if record.stands && !track.stale && STALE_AFTER <= now.since(record.raised) {
             track.stale = true;
-            self.tally.stale += 1;
+            self.tally.counts().stale += 1;
         }
         if track.cause.quiet_at().is_some_and(|at| at <= now) {
             track.cause.quiet();
             let gone = !track.cause.stands;
             record.chattering = false;
-            self.tally.chattering -= 1;
+            self.tally.counts().chattering -= 1;
             if gone && record.stands {
                 self.clear(alarm, turn);
             } else {

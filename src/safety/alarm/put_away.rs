@@ -92,7 +92,7 @@ impl Alarms {
     pub(super) fn count_for_flood(&mut self, alarm: AlarmId, turn: &mut Turn<'_>) {
         let room = turn.site[alarm].room;
         let Some(onset) = self.floods.count(room, alarm, turn.now.uptime) else { return };
-        self.tally.floods_begun += 1;
+        self.tally.counts().floods_begun += 1;
         self.records[onset.group.index()].origin = Some(onset.first);
         self.came(onset.group, Cause::technical(Priority::High), turn);
         for member in onset.burst {

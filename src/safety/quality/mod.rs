@@ -129,14 +129,14 @@ impl Picture {
         self.fresh_from = now;
     }
 
-    /// Takes in one poll result.
+    /// Takes in one poll result; gives what is now known of the point.
     pub(crate) fn absorb(
         &mut self,
         site: &Site,
         point: PointId,
         (asked, taken): (Uptime, Uptime),
         result: Result<Value, ReadFault>,
-    ) {
+    ) -> Reading {
         let spec = &site[point];
         if let (Ok(value), Some(slot)) = (result, self.tracks[point.index()].heartbeat)
             && self.fresh_from <= asked
@@ -152,7 +152,7 @@ impl Picture {
         let track = &mut self.tracks[point.index()];
         // A late answer never replaces a newer one, and one answer never counts twice (S19).
         if asked < self.fresh_from || track.asked.is_some_and(|newest| asked <= newest) {
-            return;
+            return track.reading;
         }
         track.asked = Some(asked);
         let reading = match result {
@@ -164,6 +164,7 @@ impl Picture {
         if let Reading::Good { value, taken } = reading {
             track.good = Some(Sample { value, asked, taken });
         }
+        reading
     }
 
     /// Finds points that have become stale since the last look, and says so.
@@ -193,6 +194,7 @@ impl Picture {
     }
 
     /// What a rule can see of a point now.
+    #[inline]
     pub(crate) fn sight(&self, site: &Site, point: PointId, now: Uptime) -> Sight {
         let track = &self.tracks[point.index()];
         let stale_after = site[point].stale_after;

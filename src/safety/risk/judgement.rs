@@ -10,7 +10,7 @@ use crate::safety::quality::Picture;
 use crate::safety::risk::judge::{Judge, RuleState};
 use crate::safety::risk::outlook::{OutlookChange, Told};
 use crate::safety::risk::{BECAUSE_MAX, Finding, Level, LevelChange, Vote, VoteHealth};
-use crate::safety::rules::together::Channel;
+use crate::safety::rules::together::{CHANNELS_MAX, Channel};
 use crate::safety::rules::{RuleKind, Verdict, View};
 use crate::safety::site::{PointId, RuleId, Site, ZoneId};
 use crate::units::Uptime;
@@ -131,12 +131,9 @@ impl Judgement {
     /// Judges the groups that were read, and the rules whose own time has come.
     pub(crate) fn judge_time(&mut self, site: &Site, picture: &Picture, now: Uptime, out: &mut Vec<Output>) {
         let view = View { site, picture, now };
-        let mut touched = std::mem::take(&mut self.touched);
-        for rule in touched.drain(..) {
-            self.states[rule.index()].touched = false;
-            self.judge_rule(view, rule, out);
+        if !self.touched.is_empty() {
+            self.judge_groups(view, out);
         }
-        self.touched = touched;
         if now < self.next_wake {
             return;
         }
@@ -146,6 +143,15 @@ impl Judgement {
             }
         }
         self.next_wake = self.states.iter().map(|state| state.wake).min().unwrap_or(Uptime(u64::MAX));
+    }
+
+    fn judge_groups(&mut self, view: View<'_>, out: &mut Vec<Output>) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for rule in touched.drain(..) {
+            self.states[rule.index()].touched = false;
+            self.judge_rule(view, rule, out);
+        }
+        self.touched = touched;
     }
 
     fn judge_rule(&mut self, view: View<'_>, rule: RuleId, out: &mut Vec<Output>) {
@@ -161,12 +167,14 @@ impl Judgement {
                 state.judged = level;
                 state.learning = false;
                 state.evidence = evidence;
-                let outlook = match state.outlook() {
+                let told = match state.outlook() {
                     Told::Nothing => None,
-                    Told::Ahead(outlook) => Some(OutlookChange { rule, outlook: Some(outlook) }),
-                    Told::Over => Some(OutlookChange { rule, outlook: None }),
+                    Told::Ahead(outlook) => Some(Some(outlook)),
+                    Told::Over => Some(None),
                 };
-                out.extend(outlook.map(|change| Output::Fact(Fact::Outlook(change))));
+                if let Some(outlook) = told {
+                    out.push(Output::Fact(Fact::Outlook(OutlookChange { rule, outlook })));
+                }
                 self.settle(site, rule, level, true, now, out);
             }
             Verdict::Unchanged => {}
@@ -200,10 +208,11 @@ impl Judgement {
     }
 
     fn count_votes(&mut self, site: &Site, rule: RuleId, now: Uptime, out: &mut Vec<Output>) {
-        let Some(channels) = self.channels(site, rule) else { return };
+        let mut room = [Channel::default(); CHANNELS_MAX];
+        let Some(channels) = self.channels(site, rule, &mut room) else { return };
         let state = &mut self.states[rule.index()];
         let Judge::Together(spec, tally, vote) = &mut state.judge else { return };
-        let count = spec.count(tally, &channels, now);
+        let count = spec.count(tally, channels, now);
         let health_changed = vote.health != count.vote.health;
         *vote = count.vote;
         for (bit, channel) in spec.channels.iter().enumerate() {
@@ -241,14 +250,19 @@ impl Judgement {
     }
 
     /// What the channels of a vote say now; `None` for a rule that is no vote.
-    fn channels(&self, site: &Site, rule: RuleId) -> Option<Vec<Channel>> {
+    fn channels<'a>(
+        &self,
+        site: &Site,
+        rule: RuleId,
+        room: &'a mut [Channel; CHANNELS_MAX],
+    ) -> Option<&'a [Channel]> {
         let RuleKind::Together(vote) = &site[rule].kind else { return None };
-        let said = |channel: &RuleId| {
+        for (slot, channel) in room.iter_mut().zip(&vote.channels) {
             let state = &self.states[channel.index()];
             let votes = state.known && vote.votes_at <= state.level;
-            Channel { known: state.known, learning: state.learning, votes, judged: state.judged }
-        };
-        Some(vote.channels.iter().map(said).collect())
+            *slot = Channel { known: state.known, learning: state.learning, votes, judged: state.judged };
+        }
+        Some(&room[..vote.channels.len()])
     }
 
     /// Takes note of what a rule says; if that is new, its zone and its votes hear of it.
@@ -292,6 +306,9 @@ impl Judgement {
 
     /// Says which zones' levels changed.
     pub(crate) fn announce_zones(&mut self, site: &Site, out: &mut Vec<Output>) {
+        if self.changed_zones.is_empty() {
+            return;
+        }
         let mut zones = std::mem::take(&mut self.changed_zones);
         zones.sort_unstable();
         zones.dedup();

@@ -132,13 +132,14 @@ impl Deviation {
 
     fn judge(&self, memory: &mut Memory, worst: Worst, taken: Uptime, worst_is_lost: bool) -> Verdict {
         let apart = self.side.toward_danger(worst.value - worst.from);
-        let mut rungs = self.steps.map(|step| step.map(|step| step.rung(Side::Above, apart, self.deadband)));
+        let [watch, warning, danger] = &self.steps;
+        let rung = |step: &Option<Step>| Some(step.as_ref()?.rung(Side::Above, apart, self.deadband));
+        let mut rungs = [rung(watch), rung(warning), rung(danger)];
         if let Some(window) = self.rising {
             memory.trend.push(taken, apart, window);
-            let grows = memory.trend.per_minute().is_some_and(|slope| 0.0 < slope);
             if let Some(danger) = &mut rungs[2]
                 && matches!(danger.place, Place::Beyond { .. })
-                && !grows
+                && !memory.trend.per_minute().is_some_and(|slope| 0.0 < slope)
             {
                 // Far apart, but no longer growing: what was found stands, nothing new is.
                 danger.place = Place::Between;

@@ -32,6 +32,8 @@ pub(crate) struct Rung {
 pub(crate) struct Ladder {
     steps: [StepState; 3],
     last: Option<Uptime>,
+    /// No step is active, and no delay towards one has begun.
+    at_rest: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -68,14 +70,20 @@ impl Delay {
 
 impl Ladder {
     /// Takes in one good sample; the same sample twice changes nothing.
+    #[inline]
     pub(crate) fn feed(&mut self, taken: Uptime, rungs: [Option<Rung>; 3]) -> Level {
         if self.last != Some(taken) {
+            self.last = Some(taken);
+            let inside = rungs.iter().flatten().all(|rung| rung.place == Place::Inside);
+            if self.at_rest && inside {
+                return Level::Normal;
+            }
             for (step, rung) in self.steps.iter_mut().zip(rungs) {
                 if let Some(rung) = rung {
                     step.feed(taken, rung);
                 }
             }
-            self.last = Some(taken);
+            self.at_rest = inside && self.steps.iter().all(|step| !step.active);
         }
         self.level()
     }
@@ -91,7 +99,8 @@ impl Ladder {
 
     /// The highest step that is active.
     pub(crate) fn level(&self) -> Level {
-        match self.steps.map(|step| step.active) {
+        let [watch, warning, danger] = &self.steps;
+        match [watch.active, warning.active, danger.active] {
             [_, _, true] => Level::Danger,
             [_, true, false] => Level::Warning,
             [true, false, false] => Level::Watch,

@@ -107,8 +107,9 @@ impl Limit {
     }
 
     pub(crate) fn judge(&self, ladder: &mut Ladder, value: Value, taken: Uptime) -> (Level, Evidence) {
-        let rungs = self.steps.map(|step| step.map(|step| step.rung(self.side, value.get(), self.deadband)));
-        let level = ladder.feed(taken, rungs);
+        let [watch, warning, danger] = &self.steps;
+        let rung = |step: &Option<Step>| Some(step.as_ref()?.rung(self.side, value.get(), self.deadband));
+        let level = ladder.feed(taken, [rung(watch), rung(warning), rung(danger)]);
         let limit = limit_behind(&self.steps, level);
         (level, Evidence::Limit { point: self.point, value, limit, taken })
     }
@@ -126,6 +127,7 @@ impl Side {
 }
 
 impl Step {
+    #[inline]
     pub(crate) fn rung(&self, side: Side, value: f64, deadband: f64) -> Rung {
         let release = match side {
             Side::Above => self.limit - deadband,
@@ -143,14 +145,15 @@ impl Step {
 }
 
 /// The limit that speaks for a level: its own step's, or the lowest there is when calm.
+#[inline]
 pub(crate) fn limit_behind(steps: &[Option<Step>; 3], level: Level) -> f64 {
     let own = match level {
         Level::Normal => None,
-        Level::Watch => steps[0],
-        Level::Warning => steps[1],
-        Level::Danger => steps[2],
+        Level::Watch => steps[0].as_ref(),
+        Level::Warning => steps[1].as_ref(),
+        Level::Danger => steps[2].as_ref(),
     };
-    own.or_else(|| steps.iter().flatten().next().copied()).map_or(0.0, |step| step.limit)
+    own.or_else(|| steps.iter().flatten().next()).map_or(0.0, |step| step.limit)
 }
 
 /// The worst level that has a limit.

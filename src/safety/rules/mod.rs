@@ -125,11 +125,13 @@ pub(crate) const NEVER: Uptime = Uptime(u64::MAX);
 
 impl View<'_> {
     /// What can be seen of a point.
+    #[inline]
     pub(crate) fn sight(self, point: PointId) -> Sight {
         self.picture.sight(self.site, point, self.now)
     }
 
     /// When the last good value of a point will have become too old; `NEVER` if it has.
+    #[inline]
     pub(crate) fn wake_for(self, point: PointId) -> Uptime {
         let since = self.picture.last_good(point).map_or(self.picture.born(), |good| good.taken);
         let stale_at = since.plus(Millis(self.site[point].stale_after.0 + 1));
@@ -137,6 +139,7 @@ impl View<'_> {
     }
 
     /// A look at one point: judges what is seen of it.
+    #[inline]
     pub(crate) fn one(self, point: PointId, judge: impl FnOnce(Value, Uptime) -> Verdict) -> Look {
         let verdict = match self.sight(point) {
             Sight::Seen(value, taken) => judge(value, taken),

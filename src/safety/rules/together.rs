@@ -90,7 +90,7 @@ struct Ballot {
 }
 
 /// What a channel says now.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Channel {
     /// It can judge.
     pub(crate) known: bool,

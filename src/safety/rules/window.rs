@@ -104,9 +104,13 @@ impl Window {
         let mut count = 0;
         for (index, early) in self.samples.iter().enumerate() {
             for late in &self.samples[index + 1..] {
-                let minutes = late.0.since(early.0).as_secs_f64() / 60.0;
-                if 0.0 < minutes {
-                    room[count] = (late.1 - early.1) / minutes;
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "spans below 2^53 ms (285,000 years) are exact"
+                )]
+                let ms = late.0.since(early.0).0 as f64;
+                if 0.0 < ms {
+                    room[count] = (late.1 - early.1) * 60_000.0 / ms;
                     count += 1;
                 }
             }

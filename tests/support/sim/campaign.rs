@@ -24,6 +24,8 @@ const TOLD_EVERY: Millis = Millis::from_secs(10);
 pub(crate) struct Campaign {
     pub(crate) what: &'static str,
     pub(crate) kind: Kind,
+    /// How often the core is called at least.
+    pub(crate) tick: Millis,
     pub(crate) room_hours: u64,
     pub(crate) first_seed: u64,
     /// Whether somebody watches.
@@ -41,12 +43,14 @@ pub(crate) struct Result {
 }
 
 /// Plays one seed; a breach or a panic in the core names the seed.
-pub(crate) fn play(seed: u64, kind: Kind) -> std::result::Result<Score, String> {
+pub(crate) fn play(seed: u64, kind: Kind, tick: Millis) -> std::result::Result<Score, String> {
     let replay = format!("EMBERWATCH_SIM_SEED={seed} cargo test --test simulation");
-    match catch_unwind(AssertUnwindSafe(|| Game::new(seed, kind).play(RUN_MS))) {
+    match catch_unwind(AssertUnwindSafe(|| Game::new(seed, kind, tick).play(RUN_MS))) {
         Ok(Ok(score)) => Ok(score),
-        Ok(Err(why)) => Err(format!("seed {seed} ({kind:?}): {why}\n    replay: {replay}")),
-        Err(_) => Err(format!("seed {seed} ({kind:?}): the core panicked\n    replay: {replay}")),
+        Ok(Err(why)) => Err(format!("seed {seed} ({kind:?}, tick {tick}): {why}\n    replay: {replay}")),
+        Err(_) => {
+            Err(format!("seed {seed} ({kind:?}, tick {tick}): the core panicked\n    replay: {replay}"))
+        }
     }
 }
 
@@ -90,7 +94,7 @@ impl Campaign {
         let (mut total, mut runs, mut failures) = (Score::default(), 0, Vec::new());
         let mut seed = self.first_seed + thread;
         while total.room_ms < self.room_hours * 3_600_000 / THREADS && failures.len() < BREACHES_MAX {
-            match play(seed, self.kind) {
+            match play(seed, self.kind, self.tick) {
                 Ok(score) => {
                     played.fetch_add(score.room_ms, Ordering::Relaxed);
                     total.add(score);
@@ -111,7 +115,7 @@ impl Campaign {
             let rest = (all * 3_600_000).saturating_sub(played_ms);
             Millis(rest / 1000 * so_far.0 / (played_ms / 1000).max(1) / 1000 * 1000).to_string()
         };
-        println!("{}: {done} of {all} room-hours, {left} left", self.what);
+        println!("{}, tick {}: {done} of {all} room-hours, {left} left", self.what, self.tick);
     }
 }
 
@@ -130,9 +134,9 @@ fn breaches(failures: &[String], of: &[&str]) -> usize {
 
 /// The table of some campaigns. What people or a written policy for lost channels start without a fire is neither
 /// missed nor spurious.
-pub(crate) fn table(results: &[&Result]) -> String {
+pub(crate) fn table(results: &[Result]) -> String {
     let mut text = format!(
-        "\n{:<26} {:>10} {:>9} {:>7} {:>7} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7}  {}\n",
+        "\n{:<34} {:>10} {:>9} {:>7} {:>7} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7}  {}\n",
         "runs",
         "room-hours",
         "demands",
@@ -154,8 +158,8 @@ pub(crate) fn table(results: &[&Result]) -> String {
             |span: Option<Millis>| span.map_or("-".to_owned(), |span| format!("{:.1} s", span.as_secs_f64()));
         let _ = writeln!(
             text,
-            "{:<26} {:>10} {:>9} {:>7} {:>7} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>5} s  {:016x}",
-            format!("{} ({runs})", campaign.what),
+            "{:<34} {:>10} {:>9} {:>7} {:>7} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>5} s  {:016x}",
+            format!("{}, tick {} ({runs})", campaign.what, campaign.tick),
             hours(score.room_ms),
             score.demands,
             score.done,

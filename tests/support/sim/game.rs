@@ -1,7 +1,6 @@
 //! One simulated run: a random house that drifts, burns and fails around the real core, with the referee
 //! watching every scan. Rates of faults are drawn per run, many of them zero (swarm testing).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use emberwatch::safety::fact::{DriveFault, Fact, Input, Order, OrderId, Output, Request};
@@ -16,11 +15,15 @@ use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
 
 use super::delays::Delays;
 use super::dice::Dice;
+use super::queue::Queue;
 use super::referee::Referee;
-use super::room::{BURNING, CALM, House};
+use super::room::{BURNING, CALM, House, Role};
 
 /// Faults are off for so long at the end; all must be well after.
 const SETTLE: u64 = 60_000;
+
+/// At a coarser tick rooms are read so many times less often: up to every ten seconds, as the rules ask.
+const SLOWER: u64 = 2;
 
 /// What kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ struct Rates {
     ask: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct DeviceFault {
     silent_until: u64,
     stuck_until: u64,
@@ -95,6 +98,14 @@ pub(crate) struct Game {
     referee: Referee,
     rates: Rates,
     now: u64,
+    /// How often the core is called at least: the daemon's own tick, or a coarser one.
+    tick: Millis,
+    /// Something burns or is being cut: steps are half as long.
+    busy: bool,
+    /// The core is called at the latest then.
+    scan_by: u64,
+    /// So long something could have happened since dice were last thrown for it.
+    unthrown: u64,
     wall_shift: i64,
     devices: Vec<DeviceFault>,
     faulty: Option<usize>,
@@ -102,17 +113,23 @@ pub(crate) struct Game {
     open: Vec<bool>,
     fires: Vec<Option<Fire>>,
     last_fire: Vec<u64>,
-    inbox: BTreeMap<(u64, u64), Input>,
-    moves: BTreeMap<(u64, u64), usize>,
-    serial: u64,
+    /// No device is polled before this.
+    next_poll: u64,
+    inbox: Queue<Input>,
+    moves: Queue<usize>,
+    /// What the core is given in a scan, and what it says: the lists are used again.
+    inputs: Vec<Input>,
+    out: Vec<Output>,
+    twin_out: Vec<Output>,
     pub(crate) score: Score,
 }
 
 impl Game {
-    pub(crate) fn new(seed: u64, kind: Kind) -> Self {
+    pub(crate) fn new(seed: u64, kind: Kind, tick: Millis) -> Self {
         let mut dice = Dice::new(seed);
+        let slower = if tick == TICK { 1 } else { SLOWER };
         let house = loop {
-            let house = House::random(&mut dice);
+            let house = House::random(slower, &mut dice);
             let votes_alone = house.rooms.iter().any(
                 |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
             );
@@ -122,30 +139,37 @@ impl Game {
         };
         let site = Arc::new(house.site.clone());
         let now = dice.between(0, 1_000_000);
-        let core = Safety::new(site.clone(), &Memory::default(), moment(now, 0));
-        let twin = dice.chance(2500).then(|| Safety::new(site.clone(), &Memory::default(), moment(now, 77)));
+        let core = |label| Safety::new(site.clone(), &Memory::default(), moment(now, label)).at_tick(tick);
+        let twin = dice.chance(2500).then(|| core(77));
         let rates = Rates::random(&mut dice, kind);
         let faulty = (kind == Kind::OneFaultyDevice).then(|| dice.index(house.site.devices.len()));
         Self {
-            referee: Referee::new(house.clone(), Uptime(now)),
+            referee: Referee::new(house.clone(), tick, Uptime(now)),
             devices: vec![DeviceFault { next_poll: now, ..DeviceFault::default() }; site.devices.len()],
             stuck: vec![CALM; site.points.len()],
             open: vec![false; site.actions.len()],
             fires: vec![None; house.rooms.len()],
             last_fire: vec![0; house.rooms.len()],
-            inbox: BTreeMap::new(),
-            moves: BTreeMap::new(),
-            serial: 0,
+            next_poll: now,
+            inbox: Queue::new(),
+            moves: Queue::new(),
+            inputs: Vec::new(),
+            out: Vec::new(),
+            twin_out: Vec::new(),
             wall_shift: 0,
             score: Score::default(),
             dice,
             kind,
             house,
-            site,
-            core,
+            core: core(0),
             twin,
+            site,
             rates,
             now,
+            tick,
+            busy: false,
+            scan_by: now,
+            unthrown: 2 * TICK.0,
             faulty,
         }
     }
@@ -154,7 +178,10 @@ impl Game {
     pub(crate) fn play(mut self, lasts: u64) -> Result<Score, String> {
         let begun = self.now;
         while self.now < begun + lasts {
-            self.disturb();
+            // As likely as if the daemon had scanned meanwhile.
+            let pace = self.step(TICK);
+            self.disturb(self.unthrown / pace);
+            self.unthrown %= pace;
             self.turn()?;
         }
         self.rates = Rates::default();
@@ -181,31 +208,66 @@ impl Game {
     /// One step of time: the plant moves, the core scans, the referee judges, devices are asked.
     fn turn(&mut self) -> Result<(), String> {
         self.move_contacts();
-        let later = self.inbox.split_off(&(self.now + 1, 0));
-        let inputs: Vec<Input> = std::mem::replace(&mut self.inbox, later).into_values().collect();
-        let now = moment(self.now, self.wall_shift);
-        let mut out = Vec::new();
-        self.core.scan(now, &inputs, &mut out);
-        self.compare_twin(&inputs, &out)?;
-        self.referee
-            .judge(now.uptime, &inputs, &out, &self.core)
-            .map_err(|why| format!("at {} ms: {why}", self.now))?;
-        for output in out {
-            self.act(&output);
+        self.inputs.clear();
+        while let Some(input) = self.inbox.take(self.now) {
+            self.inputs.push(input);
+        }
+        let scans = !self.inputs.is_empty() || self.scan_by <= self.now;
+        if scans {
+            self.scan()?;
         }
         self.no_missed_fire()?;
         self.poll();
-        let busy = self.core.is_cutting() || self.fires.iter().any(Option::is_some);
-        self.now += if busy { TICK.0 } else { 2 * TICK.0 };
+        self.busy = self.core.is_cutting() || self.fires.iter().any(Option::is_some);
+        if scans {
+            self.scan_by = self.now + self.step(self.tick);
+        }
+        let next = self.next_turn();
+        self.unthrown += next - self.now;
+        self.now = next;
         Ok(())
     }
 
+    fn scan(&mut self) -> Result<(), String> {
+        let now = moment(self.now, self.wall_shift);
+        self.out.clear();
+        self.core.scan(now, &self.inputs, &mut self.out);
+        self.compare_twin()?;
+        self.referee
+            .judge(now.uptime, &self.inputs, &self.out, &self.core)
+            .map_err(|why| format!("at {} ms: {why}", self.now))?;
+        let out = std::mem::take(&mut self.out);
+        for output in &out {
+            self.act(output);
+        }
+        self.out = out;
+        Ok(())
+    }
+
+    /// How long until the next step at this tick: half as many while nothing goes on.
+    fn step(&self, tick: Millis) -> u64 {
+        if self.busy { tick.0 } else { 2 * tick.0 }
+    }
+
+    /// At the daemon's own tick the core is called at each of them. At a coarser one it is called when something has
+    /// come, as the daemon does too, and at its ticks.
+    fn next_turn(&self) -> u64 {
+        let at_ticks = self.now + self.step(self.tick);
+        if self.tick == TICK {
+            return at_ticks;
+        }
+        let comes = self.inbox.next().unwrap_or(at_ticks).min(self.next_poll).min(self.scan_by);
+        comes.clamp(self.now + 1, at_ticks)
+    }
+
     /// S17: another wall clock gives the same outputs but for labels.
-    fn compare_twin(&mut self, inputs: &[Input], out: &[Output]) -> Result<(), String> {
+    fn compare_twin(&mut self) -> Result<(), String> {
         let Some(twin) = &mut self.twin else { return Ok(()) };
-        let mut other = Vec::new();
-        twin.scan(moment(self.now, -self.wall_shift * 3 + 5_000_000), inputs, &mut other);
-        let same = out.len() == other.len() && out.iter().zip(&other).all(|(a, b)| same_but_for_labels(a, b));
+        let (out, other) = (&self.out, &mut self.twin_out);
+        other.clear();
+        twin.scan(moment(self.now, -self.wall_shift * 3 + 5_000_000), &self.inputs, other);
+        let same =
+            out.len() == other.len() && out.iter().zip(&*other).all(|(a, b)| same_but_for_labels(a, b));
         if same { Ok(()) } else { Err(format!("S17: {out:?}\nwith another wall clock: {other:?}")) }
     }
 
@@ -284,24 +346,24 @@ impl Game {
             }
         }
         if let Some(when) = moves {
-            self.serial += 1;
-            self.moves.insert((when, self.serial), order.action.index());
+            self.moves.send(when, order.action.index());
         }
     }
 
     fn move_contacts(&mut self) {
-        let later = self.moves.split_off(&(self.now + 1, 0));
-        for (_, action) in std::mem::replace(&mut self.moves, later) {
+        while let Some(action) = self.moves.take(self.now) {
             self.open[action] = true;
         }
     }
 
     fn send(&mut self, when: u64, input: Input) {
-        self.serial += 1;
-        self.inbox.insert((when.max(self.now + 1), self.serial), input);
+        self.inbox.send(when.max(self.now + 1), input);
     }
 
     fn poll(&mut self) {
+        if self.now < self.next_poll {
+            return;
+        }
         for index in 0..self.devices.len() {
             if self.now < self.devices[index].next_poll {
                 continue;
@@ -310,7 +372,7 @@ impl Game {
             let points = self.site[device].points.clone();
             self.devices[index].next_poll = self.now + self.site.points[points.start as usize].period.0;
             let may_fail = self.may_fail(device);
-            let fault = self.devices[index].clone();
+            let fault = self.devices[index];
             let silent = may_fail && (self.now < fault.silent_until || self.dice.chance(self.rates.lost));
             let spike = may_fail && self.dice.chance(self.rates.spike);
             let late = may_fail && self.dice.chance(self.rates.late);
@@ -334,6 +396,8 @@ impl Game {
                 }
             }
         }
+        self.next_poll =
+            self.devices.iter().map(|device| device.next_poll).min().expect("a house has devices");
     }
 
     /// Whether faults may touch a device now.
@@ -352,46 +416,46 @@ impl Game {
         if stuck {
             return self.stuck[point.index()];
         }
-        if let Some(action) = self.house.contact_of.iter().position(|contact| *contact == point) {
-            return if self.open[action] { 0.0 } else { 1.0 };
-        }
-        for (index, room) in self.house.rooms.iter().enumerate() {
-            if room.lockout == point {
-                return 0.0;
+        match self.house.roles[point.index()] {
+            Role::Contact(action) => f64::from(u8::from(!self.open[action])),
+            Role::Lockout => 0.0,
+            Role::Current { room } => {
+                let sequences = &self.house.rooms[room].sequences;
+                let mut stages = sequences.iter().flat_map(|id| &self.site[*id].stages);
+                if stages.any(|stage| self.open[stage.action.index()]) { 0.0 } else { 80.0 }
             }
-            if room.current == point {
-                let mut stages = room.sequences.iter().flat_map(|id| &self.site[*id].stages);
-                return if stages.any(|stage| self.open[stage.action.index()]) { 0.0 } else { 80.0 };
+            Role::Channel { room, measures, .. } => {
+                let burns = self.fires[room].as_ref().is_some_and(|fire| fire.points.contains(&point));
+                let noise = if measures { self.dice.noise() * 0.2 } else { 0.0 };
+                let value = if burns { BURNING + noise } else { CALM + noise };
+                self.stuck[point.index()] = value;
+                value
             }
-            let Some((_, rule)) = room.channels.iter().find(|(channel, _)| *channel == point) else {
-                continue;
-            };
-            let burns = self.fires[index].as_ref().is_some_and(|fire| fire.points.contains(&point));
-            let measures = matches!(self.site[*rule].kind, RuleKind::Limit(_));
-            let noise = if measures { self.dice.noise() * 0.2 } else { 0.0 };
-            let value = if burns { BURNING + noise } else { CALM + noise };
-            self.stuck[point.index()] = value;
-            return value;
+            Role::Ambient => {
+                let part_of_day = (self.now % 86_400_000) as f64 / 86_400_000.0;
+                CALM + 8.0 * (part_of_day * std::f64::consts::TAU).sin() + self.dice.noise()
+            }
         }
-        let part_of_day = (self.now % 86_400_000) as f64 / 86_400_000.0;
-        CALM + 8.0 * (part_of_day * std::f64::consts::TAU).sin() + self.dice.noise()
     }
 
-    /// What happens between two scans.
-    fn disturb(&mut self) {
-        for room in 0..self.fires.len() {
-            self.burn(room);
+    /// What happens between two scans, so many times as likely as within one step of the daemon.
+    fn disturb(&mut self, times: u64) {
+        if times == 0 {
+            return;
         }
-        if self.dice.chance(self.rates.episode) {
+        for room in 0..self.fires.len() {
+            self.burn(room, times);
+        }
+        if self.dice.chance(self.rates.episode * times) {
             self.begin_episode();
         }
         if self.kind == Kind::OneFaultyDevice {
             return;
         }
-        self.tidy_up();
+        self.tidy_up(times);
         // Rare in calm times; a run is short, and what hits it then is what matters.
         let often = if self.core.is_cutting() { 2000 } else { 100 };
-        if !self.dice.chance(often) {
+        if !self.dice.chance(often * times) {
             return;
         }
         if self.dice.chance(self.rates.ask) {
@@ -418,7 +482,7 @@ impl Game {
         }
     }
 
-    fn burn(&mut self, room: usize) {
+    fn burn(&mut self, room: usize, times: u64) {
         if let Some(fire) = &self.fires[room] {
             if fire.until < self.now {
                 self.last_fire[room] = self.now;
@@ -427,7 +491,7 @@ impl Game {
             return;
         }
         // About every twenty minutes at five scans a second.
-        if self.kind == Kind::OneFaultyDevice || !self.dice.chance(2) {
+        if self.kind == Kind::OneFaultyDevice || !self.dice.chance(2 * times) {
             return;
         }
         let map = &self.house.rooms[room];
@@ -441,7 +505,7 @@ impl Game {
             let spec = &self.site[*point];
             let doubt = if spec.fall_per_s_max.is_some() { 10_000 } else { 0 };
             // Two polls, the longest on-delay, an answer under way, two ticks.
-            spec.period.0 * 2 + 3000 + doubt + 3000
+            spec.period.0 * 2 + 3000 + doubt + 3000 + 2 * (self.tick.0 - TICK.0)
         });
         let takes = takes.max().unwrap_or_default();
         let until = self.now + self.dice.between(60_000, 240_000);
@@ -473,8 +537,8 @@ impl Game {
     }
 
     /// After a run somebody closes the breakers by hand and resets.
-    fn tidy_up(&mut self) {
-        if !self.dice.chance(20) {
+    fn tidy_up(&mut self, times: u64) {
+        if !self.dice.chance(20 * times) {
             return;
         }
         for index in 0..self.site.sequences.len() {
@@ -551,11 +615,12 @@ impl Game {
         self.inbox.clear();
         let down = self.dice.between(100, 20_000);
         self.pass(down);
-        self.core = Safety::new(self.site.clone(), &memory, moment(self.now, self.wall_shift));
+        let now = moment(self.now, self.wall_shift);
+        self.core = Safety::new(self.site.clone(), &memory, now).at_tick(self.tick);
         if let Some(twin) = &mut self.twin {
             let mut memory = twin.memory();
             memory.same_boot = same_boot;
-            *twin = Safety::new(self.site.clone(), &memory, moment(self.now, 9));
+            *twin = Safety::new(self.site.clone(), &memory, moment(self.now, 9)).at_tick(self.tick);
         }
         self.referee.restart(Uptime(self.now));
     }
@@ -609,7 +674,8 @@ fn same_but_for_labels(a: &Output, b: &Output) -> bool {
             }
             *a == b
         }
-        (a, b) => format!("{a:?}") == format!("{b:?}"),
+        (Output::Fact(a), Output::Fact(b)) => a == b,
+        (Output::Fact(_), Output::Order(_)) | (Output::Order(_), Output::Fact(_)) => false,
     }
 }
 

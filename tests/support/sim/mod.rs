@@ -5,5 +5,6 @@ pub(crate) mod campaign;
 mod delays;
 pub(crate) mod dice;
 pub(crate) mod game;
+mod queue;
 pub(crate) mod referee;
 pub(crate) mod room;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use emberwatch::safety::Safety;
 use emberwatch::safety::fact::{Fact, Input, Operator, Order, Output, Request};
 use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::rules::limit::Step;
@@ -10,11 +11,10 @@ use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use emberwatch::safety::sequence::spec::{Expect, Mode, OnFail, StageWhen};
 use emberwatch::safety::sequence::{Cause, Phase, Run, RunId, SequenceChange, SequenceEvent};
 use emberwatch::safety::site::{OutputKind, RuleId, SequenceId};
-use emberwatch::safety::{GAP_MAX, Safety};
 use emberwatch::units::{Millis, Uptime};
 
 use super::alarms::AlarmBook;
-use super::room::{House, RANGE};
+use super::room::{House, RANGE, Role};
 
 /// What an invariant's breach looks like.
 pub(crate) type Verdict = Result<(), String>;
@@ -26,8 +26,12 @@ const SELECT_VALID: Millis = Millis::from_secs(10);
 pub(crate) struct Referee {
     house: Arc<House>,
     points: Vec<PointBook>,
+    /// Rooms in which a channel may vote, or did at the last scan.
+    alarmed: Vec<bool>,
     sequences: Vec<SequenceBook>,
     alarms: AlarmBook,
+    /// After a longer pause between two scans the loop was held up.
+    gap_max: Millis,
     fresh_from: Uptime,
     last_scan: Option<Uptime>,
     pub(crate) starts: u64,
@@ -93,15 +97,17 @@ pub(crate) fn demand(holds: bool, invariant: &str, what: impl FnOnce() -> String
 }
 
 impl Referee {
-    pub(crate) fn new(house: Arc<House>, now: Uptime) -> Self {
-        let book = PointBook { newest: None, last_good: None, heard: now, danger: DangerBook::default() };
+    pub(crate) fn new(house: Arc<House>, tick: Millis, now: Uptime) -> Self {
+        let book = PointBook::unheard(now);
         let sequences = house.site.sequences.iter();
         Self {
             points: vec![book; house.site.points.len()],
+            alarmed: vec![false; house.rooms.len()],
             alarms: AlarmBook::new(&house.site),
             sequences: sequences
                 .map(|spec| SequenceBook { mode: spec.mode, run: None, selected: None })
                 .collect(),
+            gap_max: tick.times(2),
             fresh_from: now,
             last_scan: None,
             starts: 0,
@@ -111,8 +117,7 @@ impl Referee {
 
     /// The core was started anew: it knows no readings.
     pub(crate) fn restart(&mut self, now: Uptime) {
-        let fresh = Self::new(self.house.clone(), now);
-        self.points = fresh.points;
+        self.points.fill(PointBook::unheard(now));
         self.fresh_from = now;
         self.last_scan = None;
         self.alarms.restart();
@@ -129,7 +134,7 @@ impl Referee {
 
     /// Judges one scan.
     pub(crate) fn judge(&mut self, now: Uptime, inputs: &[Input], out: &[Output], core: &Safety) -> Verdict {
-        let after_gap = self.last_scan.is_some_and(|last| GAP_MAX < now.since(last));
+        let after_gap = self.last_scan.is_some_and(|last| self.gap_max < now.since(last));
         if after_gap {
             self.fresh_from = now;
         }
@@ -137,8 +142,10 @@ impl Referee {
         for input in inputs {
             self.hear(input);
         }
-        for room in 0..self.house.rooms.len() {
-            self.count_dangers(room, now);
+        for room in 0..self.alarmed.len() {
+            if self.alarmed[room] {
+                self.count_dangers(room, now);
+            }
         }
         for output in out {
             match output {
@@ -184,7 +191,8 @@ impl Referee {
 
     fn hear(&mut self, input: &Input) {
         let Input::Sampled { point, asked, taken, result } = *input else { return };
-        let spec = &self.house.site[point];
+        let house = &*self.house;
+        let spec = &house.site[point];
         let book = &mut self.points[point.index()];
         if asked < self.fresh_from || book.newest.is_some_and(|(newest, ..)| asked <= newest) {
             return;
@@ -209,20 +217,19 @@ impl Referee {
             book.heard = taken;
         }
         book.last_good = Some((number, taken));
-        if let Some(rule) = self.house.rooms.iter().find_map(|room| {
-            room.channels.iter().find(|(channel, _)| *channel == point).map(|(_, rule)| *rule)
-        }) {
-            let danger = danger_of(&self.house, rule, number);
-            let book = &mut self.points[point.index()].danger;
-            book.feed(taken, danger);
+        if let Role::Channel { room, rule, .. } = house.roles[point.index()] {
+            let book = &mut book.danger;
+            book.feed(taken, danger_of(house, rule, number));
             // Two answers may be heard in one scan: a vote that lasts between them is a vote.
             book.voting |= book.active;
+            self.alarmed[room] |= book.voting;
         }
     }
 
     /// Who may count as voting now, at the most.
     fn count_dangers(&mut self, room: usize, now: Uptime) {
-        let house = self.house.clone();
+        let house = &*self.house;
+        self.alarmed[room] = false;
         for (point, _) in &house.rooms[room].channels {
             let stale_after = house.site[*point].stale_after;
             let book = &mut self.points[point.index()];
@@ -232,6 +239,7 @@ impl Referee {
                 book.danger.voted = Some(now);
             }
             book.danger.voting = can;
+            self.alarmed[room] |= book.danger.active;
         }
     }
 
@@ -502,6 +510,12 @@ fn danger_of(house: &House, rule: RuleId, number: f64) -> Danger {
         | RuleKind::Together(_) => {
             unreachable!("channels are limits and states")
         }
+    }
+}
+
+impl PointBook {
+    fn unheard(now: Uptime) -> Self {
+        Self { newest: None, last_good: None, heard: now, danger: DangerBook::default() }
     }
 }
 

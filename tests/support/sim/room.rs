@@ -39,6 +39,25 @@ pub(crate) struct House {
     pub(crate) rooms: Vec<RoomMap>,
     /// The contact that each action opens.
     pub(crate) contact_of: Vec<PointId>,
+    /// What each point is.
+    pub(crate) roles: Vec<Role>,
+    /// Devices are read so many times less often than in a house that is read as fast as possible.
+    slower: u64,
+}
+
+/// What a point is, and of which room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// The contact of this action.
+    Contact(usize),
+    /// A switch that forbids to cut.
+    Lockout,
+    /// What flows as long as nothing is cut.
+    Current { room: usize },
+    /// A channel; a state or a measurement.
+    Channel { room: usize, rule: RuleId, measures: bool },
+    /// Moves with the day.
+    Ambient,
 }
 
 #[derive(Debug)]
@@ -52,13 +71,38 @@ pub(crate) struct RoomMap {
 }
 
 impl House {
-    pub(crate) fn random(dice: &mut Dice) -> Self {
-        let mut house = Self { site: Site::default(), rooms: Vec::new(), contact_of: Vec::new() };
+    pub(crate) fn random(slower: u64, dice: &mut Dice) -> Self {
+        let mut house = Self {
+            site: Site::default(),
+            rooms: Vec::new(),
+            contact_of: Vec::new(),
+            roles: Vec::new(),
+            slower,
+        };
         for index in 0..dice.between(1, 3) {
             house.add_room(index, dice);
         }
         house.add_alarms();
+        house.roles = (0..house.site.points.len()).map(|index| house.role(PointId::at(index))).collect();
         house
+    }
+
+    fn role(&self, point: PointId) -> Role {
+        if let Some(action) = self.contact_of.iter().position(|contact| *contact == point) {
+            return Role::Contact(action);
+        }
+        let of_room = |(index, room): (usize, &RoomMap)| {
+            if room.lockout == point {
+                return Some(Role::Lockout);
+            }
+            if room.current == point {
+                return Some(Role::Current { room: index });
+            }
+            let &(_, rule) = room.channels.iter().find(|(channel, _)| *channel == point)?;
+            let measures = matches!(self.site[rule].kind, RuleKind::Limit(_));
+            Some(Role::Channel { room: index, rule, measures })
+        };
+        self.rooms.iter().enumerate().find_map(of_room).unwrap_or(Role::Ambient)
     }
 
     fn add_room(&mut self, index: u64, dice: &mut Dice) {
@@ -70,7 +114,7 @@ impl House {
             (0..dice.between(2, 5)).map(|_| self.add_channel(zone, dice)).collect();
         self.add_onlookers(zone, &channels, dice);
         let vote = self.add_vote(zone, &channels, dice);
-        let period = Millis(dice.pick(&[1000, 2000]));
+        let period = Millis(dice.pick(&[1000, 2000]) * self.slower);
         let relay = self.add_device(zone, period, DeviceKind::Contact);
         self.site.devices[relay.index()].switches = true;
         let current = self.add_point(relay, period);
@@ -121,7 +165,7 @@ impl House {
     }
 
     fn add_channel(&mut self, zone: ZoneId, dice: &mut Dice) -> (PointId, RuleId) {
-        let period = Millis(dice.pick(&[1000, 2000, 5000, 5000]));
+        let period = Millis(dice.pick(&[1000, 2000, 5000, 5000]) * self.slower);
         let device = self.add_device(zone, period, DeviceKind::Battery);
         let point = self.add_point(device, period);
         // States stand still for good reasons; only measurements are doubted for it, or for falling.

@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_samples_have_a_hundred_and_twenty_slopes() {
+        assert_eq!(SLOPES_MAX, 120);
+        let full = filled((0..61).map(f64::from));
+        assert_eq!((full.len(), full.slopes(&mut [0.0; SLOPES_MAX]).len()), (16, SLOPES_MAX));
+    }
+
+    #[test]
     fn a_slope_has_its_middle_and_its_quarters() {
         let mut window = Window::default();
         for (minute, value) in (0..).zip([0.0, 1.0, 4.0, 9.0]) {
@@ -202,7 +209,7 @@ mod tests {
     fn a_sample_that_came_out_of_order_makes_no_slope() {
         let mut window = Window::default();
         window.push(Uptime(1000), 20.0, Millis(60_000));
-        window.push(Uptime(500), 30.0, Millis(60_000));
+        window.push(Uptime(500), 20.0, Millis(60_000));
         assert_eq!((window.per_minute(), window.slope()), (None, None));
     }
 }

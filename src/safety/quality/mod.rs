@@ -592,6 +592,7 @@ mod tests {
         assert_eq!(sight_after(ReadFault::Exception(6), 4000), Sight::Missed);
         assert_eq!(sight_after(ReadFault::Sentinel, 2500), Sight::Lost);
         let mut picture = Picture::new(&site, Uptime(500));
+        assert_eq!(picture.born(), Uptime(500), "silence is counted from here");
         let seen = |picture: &Picture, ms| picture.sight(&site, PointId(0), Uptime(ms));
         assert_eq!((seen(&picture, 3500), seen(&picture, 3501)), (Sight::Missed, Sight::Lost), "never seen");
         hear(&mut picture, &site, 0, 4000, 25.0);

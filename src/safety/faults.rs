@@ -247,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn its_time_runs_while_any_of_its_points_is_not_believed_and_begins_anew_after_that() {
+        let mut bench = Bench::new();
+        bench.hear(1000, 0, OUT);
+        bench.hear(2000, 0, good());
+        assert_eq!(bench.due(9000), []);
+        bench.hear(10_000, 0, OUT);
+        assert_eq!(bench.due(12_999), []);
+        bench.hear(12_999, 1, FROZEN);
+        bench.hear(12_999, 0, good());
+        assert_eq!(bench.due(13_500), [(0, Some((1, Distrust::Frozen)))], "one of them since 10 s");
+    }
+
+    #[test]
     fn what_nobody_goes_by_is_no_fault() {
         let mut bench = Bench::new();
         bench.hear(1000, 3, OUT);

@@ -362,6 +362,8 @@ fn an_episode_of_a_zone_has_the_rule_with_which_it_began() {
     assert_eq!(first_out(4000, [60.0, 25.0, 25.0]), None);
     assert_eq!(first_out(5000, [25.0, 25.0, 25.0]), Some((Level::Normal, Some(1))));
     assert_eq!(first_out(6000, [50.0, 25.0, 25.0]), Some((Level::Watch, Some(0))));
+    let facts = Plant::new(2, limits(2)).scan(1000, &[CALM, HOT]);
+    assert_eq!(change(&facts).unwrap().first_out, Some(RuleId(1)), "the first look finds one calm, one hot");
 }
 
 #[test]

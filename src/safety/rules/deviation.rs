@@ -5,7 +5,7 @@
 //! named reference: the ambient, or a second sensor of the same thing.
 //! A member that is lost is left out. As long as the one that stood out is lost, nothing is cleared (A3).
 
-use crate::safety::risk::{Evidence, Level};
+use crate::safety::risk::Evidence;
 use crate::safety::rules::ladder::{Ladder, Place};
 use crate::safety::rules::limit::{Side, Step, limit_behind};
 use crate::safety::rules::window::{Window, median};
@@ -181,6 +181,7 @@ impl Deviation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::safety::risk::Level;
     use crate::safety::rules::bench::Bench;
 
     fn group(against: Against, side: Sides) -> Deviation {

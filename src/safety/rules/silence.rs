@@ -48,6 +48,7 @@ impl Silence {
 
 #[cfg(test)]
 mod tests {
+    use super::Level::{Danger, Normal, Warning, Watch};
     use super::*;
     use crate::safety::rules::bench::Bench;
     use crate::units::Uptime;
@@ -57,8 +58,8 @@ mod tests {
         let rule = Silence {
             points: vec![PointId(0), PointId(1)],
             after: Millis(3000),
-            level: Level::Watch,
-            level_if_abnormal: Level::Danger,
+            level: Watch,
+            level_if_abnormal: Danger,
         };
         let mut bench = Bench::with_points(2);
         bench.read(2, &[Some(25.0), None]);
@@ -69,7 +70,6 @@ mod tests {
             };
             (level, lasted.0, look.wake)
         };
-        use Level::{Danger, Normal, Warning, Watch};
         assert_eq!(look(5000, Normal, Warning), (Normal, 3000, Uptime(5001)));
         assert_eq!(look(5001, Normal, Normal), (Watch, 3001, NEVER));
         assert_eq!(look(5001, Normal, Watch), (Danger, 3001, NEVER));

@@ -19,6 +19,8 @@ pub mod rules;
 pub mod sequence;
 mod silences;
 pub mod site;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -263,7 +265,7 @@ impl Safety {
             let heard = self.picture.heard(device);
             let silent_at = heard.unwrap_or(self.born).plus(spec.silent_after);
             let silent = silent_at < now.uptime;
-            self.silences.note(device, silent, silent_at);
+            self.silences.note(device, silent, heard.is_some(), silent_at);
             // Only an answer ends a silence; a restart does not.
             if silent || heard.is_some() {
                 // A room whose switch does not answer cannot be cut (R5, S23).

@@ -48,9 +48,10 @@ impl Silences {
         self.back = seen;
     }
 
-    /// What was seen of one of them.
-    pub(super) fn note(&mut self, device: DeviceId, silent: bool, silent_at: Uptime) {
-        self.silent[device.index()] = silent;
+    /// What was seen of one of them. Who was not heard yet may be silent since before a restart: the first answer
+    /// tells.
+    pub(super) fn note(&mut self, device: DeviceId, silent: bool, heard: bool, silent_at: Uptime) {
+        self.silent[device.index()] = silent || !heard;
         if !silent {
             self.next = self.next.min(silent_at.plus(Millis(1)));
         }

@@ -10,6 +10,8 @@ use crate::safety::risk::Level;
 use crate::safety::site::{Alarm, Room, RoomId, RuleId, SequenceId, SystemFault};
 use crate::units::WallTime;
 
+mod edges;
+
 const RULES: u32 = 40;
 const FLOOD: AlarmId = AlarmId(RULES);
 const CUTTING: AlarmId = AlarmId(RULES + 1);

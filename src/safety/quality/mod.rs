@@ -432,4 +432,211 @@ mod tests {
         assert_eq!(hear(14, [25.0, 29.0]), [Some(Distrust::Disagrees), None]);
         assert_eq!(hear(15, [25.0, 29.0]), [None, None]);
     }
+
+    /// A point with a sibling; `change` is what is special about the point.
+    fn two_points(change: impl FnOnce(&mut Point)) -> Site {
+        let mut site = one_point();
+        site.points.push(Point { name: "sibling".into(), ..site.points[0].clone() });
+        site.devices[0].points = 0..2;
+        change(&mut site.points[0]);
+        site
+    }
+
+    fn hear(picture: &mut Picture, site: &Site, point: u32, ms: u64, number: f64) -> Reading {
+        let times = (Uptime(ms), Uptime(ms));
+        picture.absorb(site, PointId(point), times, Ok(Value::new(number).unwrap()));
+        picture.reading(PointId(point))
+    }
+
+    #[test]
+    fn a_number_is_believed_up_to_the_ends_of_its_range() {
+        let site = two_points(|point| point.range = Some((-40.0, 125.0)));
+        let mut picture = Picture::new(&site, Uptime(0));
+        for (second, number, distrust) in [
+            (1, -40.1, Some(Distrust::OutOfRange)),
+            (2, -40.0, None),
+            (3, 125.0, None),
+            (4, 125.1, Some(Distrust::OutOfRange)),
+        ] {
+            let reading = hear(&mut picture, &site, 0, second * 1000, number);
+            assert_eq!(reading.distrusted(), distrust, "{number}");
+        }
+        let last = Some((Value::new(125.0).unwrap(), Uptime(3000)));
+        assert_eq!(picture.reading(PointId(0)), Reading::Bad { last, why: Loss::OutOfRange });
+    }
+
+    #[test]
+    fn a_fall_faster_than_can_be_is_doubted_and_a_rise_never() {
+        let site = two_points(|point| point.fall_per_s_max = Some(3.0));
+        let mut picture = Picture::new(&site, Uptime(0));
+        for (ms, number, doubted) in [
+            (1000, 50.0, false),
+            (2000, 46.5, true),
+            (3000, 44.5, false),
+            (4000, 41.5, false),
+            (5000, 38.4, true),
+            (6000, 300.0, false),
+        ] {
+            let reading = hear(&mut picture, &site, 0, ms, number);
+            let distrust = doubted.then_some(Distrust::TooFast);
+            assert_eq!(reading.distrusted(), distrust, "{number} at {ms} ms");
+        }
+        // Two answers that arrive together say nothing about a pace.
+        let together = (Uptime(6500), Uptime(6000));
+        picture.absorb(&site, PointId(0), together, Ok(Value::new(20.0).unwrap()));
+        assert!(picture.reading(PointId(0)).good().is_some());
+    }
+
+    /// Ten seconds without a bit of movement, while the sibling moves by more than two degrees.
+    fn freezing() -> Site {
+        two_points(|point| {
+            let siblings = vec![PointId(1)];
+            point.frozen = Some(crate::safety::site::Frozen { after: Millis(10_000), siblings, moved: 2.0 });
+        })
+    }
+
+    /// Whether the point is taken for frozen after the seconds in which it and its sibling read so.
+    fn frozen_after(seconds: impl IntoIterator<Item = (u64, f64, f64)>) -> bool {
+        let site = freezing();
+        let (mut picture, mut frozen) = (Picture::new(&site, Uptime(0)), false);
+        for (second, point, sibling) in seconds {
+            hear(&mut picture, &site, 1, second * 1000, sibling);
+            let reading = hear(&mut picture, &site, 0, second * 1000, point);
+            frozen = reading.distrusted() == Some(Distrust::Frozen);
+        }
+        frozen
+    }
+
+    #[test]
+    fn a_value_is_frozen_when_it_stood_for_its_time_while_its_siblings_moved() {
+        let one_move = |last| [(1, 25.0, 20.0), (5, 25.0, 30.0), (last, 25.0, 30.0)];
+        assert!(!frozen_after(one_move(10)), "not for long enough");
+        assert!(frozen_after(one_move(11)));
+        let still = [(1, 25.0, 20.0), (5, 25.0, 20.0), (60, 25.0, 20.0)];
+        assert!(!frozen_after(still), "nothing moves: that is a calm room");
+        let a_little = [(1, 25.0, 20.0), (5, 25.0, 22.0), (60, 25.0, 18.0)];
+        assert!(!frozen_after(a_little), "two degrees are not more than two");
+        let falls = [(1, 25.0, 20.0), (5, 25.0, 17.9), (60, 25.0, 20.0)];
+        assert!(frozen_after(falls), "it moved, though it came back");
+    }
+
+    #[test]
+    fn what_siblings_did_before_the_value_moved_says_nothing() {
+        let moved_before = [(1, 25.0, 20.0), (5, 25.0, 30.0), (6, 25.1, 30.0), (60, 25.1, 31.0)];
+        assert!(!frozen_after(moved_before));
+        assert!(frozen_after([(1, 25.0, 20.0), (6, 25.1, 30.0), (9, 25.1, 33.0), (60, 25.1, 33.0)]));
+    }
+
+    #[test]
+    fn where_low_is_dangerous_the_higher_of_two_is_doubted_and_a_lost_twin_doubts_nothing() {
+        let mut site = one_point();
+        for name in ["b", "c", "d"] {
+            site.points.push(Point { name: name.into(), ..site.points[0].clone() });
+        }
+        site.devices[0].points = 0..4;
+        let with = vec![PointId(1), PointId(2), PointId(3)];
+        let (by, after, dangerous) = (0.5, Millis(0), Side::Below);
+        site.redundant.push(Redundant { point: PointId(0), with, by, after, dangerous });
+        let doubted = |others: &[f64], number: f64| {
+            let mut picture = Picture::new(&site, Uptime(0));
+            for (point, other) in (1..).zip(others) {
+                hear(&mut picture, &site, point, 1000, *other);
+            }
+            hear(&mut picture, &site, 0, 1000, number).distrusted() == Some(Distrust::Disagrees)
+        };
+        assert!(doubted(&[3.0, 3.0, 2.0], 3.6), "beside the middle of three, 3.0");
+        assert!(!doubted(&[3.0, 3.0, 2.0], 3.5));
+        assert!(!doubted(&[3.0, 3.0, 2.0], 1.0), "lower is the dangerous side");
+        assert!(doubted(&[2.0, 2.5, 9.0], 3.1));
+        assert!(doubted(&[2.0], 3.0), "two are not known");
+        assert!(!doubted(&[], 99.0));
+    }
+
+    #[test]
+    fn each_fault_says_whether_the_device_is_there_and_whether_asking_again_can_help() {
+        use ReadFault::{
+            Disconnected, Exception, Malformed, Mismatch, NotANumber, NotInService, Sentinel, Timeout,
+        };
+        for (fault, answer, disowned) in [
+            (Timeout, false, false),
+            (Disconnected, false, false),
+            (Mismatch, false, false),
+            (Malformed, false, false),
+            (Sentinel, true, true),
+            (NotANumber, true, true),
+            (NotInService, true, true),
+            (Exception(1), true, true),
+            (Exception(3), true, true),
+            (Exception(4), true, false),
+            (Exception(6), true, false),
+            (Exception(10), false, false),
+            (Exception(11), false, false),
+        ] {
+            assert_eq!((fault.is_answer(), fault.is_disowned()), (answer, disowned), "{fault:?}");
+            let site = one_point();
+            let mut picture = Picture::new(&site, Uptime(0));
+            picture.absorb(&site, PointId(0), (Uptime(900), Uptime(1000)), Err(fault));
+            assert_eq!(picture.heard(DeviceId(0)), answer.then_some(Uptime(1000)), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_missed_poll_leaves_the_value_until_it_is_stale_and_a_disowned_value_is_lost_at_once() {
+        let site = one_point();
+        let sight_after = |fault: ReadFault, ms: u64| {
+            let mut picture = Picture::new(&site, Uptime(0));
+            hear(&mut picture, &site, 0, 1000, 25.0);
+            picture.absorb(&site, PointId(0), (Uptime(2000), Uptime(2500)), Err(fault));
+            picture.sight(&site, PointId(0), Uptime(ms))
+        };
+        assert_eq!(sight_after(ReadFault::Timeout, 4000), Sight::Missed);
+        assert_eq!(sight_after(ReadFault::Timeout, 4001), Sight::Lost);
+        assert_eq!(sight_after(ReadFault::Exception(6), 4000), Sight::Missed);
+        assert_eq!(sight_after(ReadFault::Sentinel, 2500), Sight::Lost);
+        let mut picture = Picture::new(&site, Uptime(500));
+        assert_eq!(picture.born(), Uptime(500), "silence is counted from here");
+        let seen = |picture: &Picture, ms| picture.sight(&site, PointId(0), Uptime(ms));
+        assert_eq!((seen(&picture, 3500), seen(&picture, 3501)), (Sight::Missed, Sight::Lost), "never seen");
+        hear(&mut picture, &site, 0, 4000, 25.0);
+        let good = Sight::Seen(Value::new(25.0).unwrap(), Uptime(4000));
+        assert_eq!((seen(&picture, 7000), seen(&picture, 7001)), (good, Sight::Lost), "too old");
+    }
+
+    #[test]
+    fn a_point_is_said_to_be_stale_once_and_just_when_it_is() {
+        let site = two_points(|point| point.stale_after = Millis(5000));
+        let mut picture = Picture::new(&site, Uptime(0));
+        hear(&mut picture, &site, 0, 1000, 25.0);
+        hear(&mut picture, &site, 1, 1000, 25.0);
+        let mut out = Vec::new();
+        let mut stale = |ms| picture.sweep(&site, Uptime(ms), &mut out);
+        let said = [1000, 4000, 4001, 4100, 6000, 6001, 9000].map(&mut stale);
+        let (first, second) = (vec![PointId(1)], vec![PointId(0)]);
+        assert_eq!(said, [vec![], vec![], first, vec![], vec![], second, vec![]]);
+        assert_eq!(out.len(), 2);
+        let last = Some((Value::new(25.0).unwrap(), Uptime(1000)));
+        assert_eq!(picture.reading(PointId(0)), Reading::Bad { last, why: Loss::Stale });
+    }
+
+    #[test]
+    fn r14_what_was_asked_for_before_a_gap_ended_does_not_count() {
+        let site = with_heartbeat();
+        let mut picture = Picture::new(&site, Uptime(0));
+        hear(&mut picture, &site, 1, 1000, 7.0);
+        hear(&mut picture, &site, 0, 1000, 25.0);
+        assert!(picture.good(PointId(0)).is_some());
+        picture.distrust_before(Uptime(2000));
+        assert_eq!((picture.good(PointId(0)), picture.fresh_from()), (None, Uptime(2000)));
+        assert_eq!(picture.last_good(PointId(0)).map(|good| good.asked), Some(Uptime(1000)));
+        let mut answer = |point, asked, number| {
+            let times = (Uptime(asked), Uptime(6500));
+            picture.absorb(&site, PointId(point), times, Ok(Value::new(number).unwrap()));
+            picture.good(PointId(point)).map(|good| good.value.get())
+        };
+        assert_eq!(answer(0, 1999, 90.0), None, "asked for before");
+        assert_eq!(answer(0, 2000, 26.0), Some(26.0));
+        // An old answer tells nothing of a heartbeat either: the counter stands still since 1 s, not yet known.
+        assert_eq!(answer(1, 1999, 7.0), None);
+        assert!(picture.reading(PointId(0)).good().is_some());
+    }
 }

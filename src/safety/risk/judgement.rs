@@ -180,17 +180,15 @@ impl Judgement {
             Verdict::Unchanged => {}
             Verdict::Learning => self.learns(site, rule, now, out),
             Verdict::Unknown => {
-                state.learning = false;
                 let level = state.said_in_doubt(spec.on_unknown);
-                self.settle(site, rule, level, false, now, out);
+                self.settle_in_doubt(site, rule, level, now, out);
             }
             Verdict::Feared(feared, evidence) => {
-                state.learning = false;
                 let level = state.said_in_doubt(spec.on_unknown).max(feared);
                 if state.level < level {
                     state.evidence = evidence;
                 }
-                self.settle(site, rule, level, false, now, out);
+                self.settle_in_doubt(site, rule, level, now, out);
             }
         }
         self.next_wake = self.next_wake.min(self.states[rule.index()].wake);
@@ -201,6 +199,27 @@ impl Judgement {
         if std::mem::replace(&mut self.states[rule.index()].learning, true) {
             return;
         }
+        self.recount(site, rule, now, out);
+    }
+
+    /// It cannot judge. Nothing else tells its votes of that where it could not judge before, as its window filled.
+    fn settle_in_doubt(
+        &mut self,
+        site: &Site,
+        rule: RuleId,
+        level: Level,
+        now: Uptime,
+        out: &mut Vec<Output>,
+    ) {
+        let learnt = std::mem::take(&mut self.states[rule.index()].learning);
+        self.settle(site, rule, level, false, now, out);
+        if learnt {
+            self.recount(site, rule, now, out);
+        }
+    }
+
+    /// The votes of a rule hear of it.
+    fn recount(&mut self, site: &Site, rule: RuleId, now: Uptime, out: &mut Vec<Output>) {
         for index in 0..self.votes_of_rule[rule.index()].len() {
             let vote = self.votes_of_rule[rule.index()][index];
             self.count_votes(site, vote, now, out);
@@ -293,10 +312,7 @@ impl Judgement {
             state.first_out.get_or_insert(rule);
         }
         self.changed_zones.push(zone);
-        for index in 0..self.votes_of_rule[rule.index()].len() {
-            let vote = self.votes_of_rule[rule.index()][index];
-            self.count_votes(site, vote, now, out);
-        }
+        self.recount(site, rule, now, out);
     }
 
     /// What a rule's level counts for its zone: a channel alone warns, it does not cut (R2).

@@ -7,6 +7,8 @@
 mod judge;
 mod judgement;
 pub mod outlook;
+#[cfg(test)]
+mod tests;
 
 pub use judgement::Judgement;
 

@@ -10,9 +10,8 @@ use crate::units::{Millis, Uptime};
 
 /// Over how long the pace is taken.
 const PACE_OVER: Millis = Millis::from_secs(120);
-/// The fewest samples that make a pace, and the least they must span.
+/// The fewest samples that make a pace. At their distance in the window they span half a minute.
 const PACE_SAMPLES_MIN: usize = 6;
-const PACE_SPAN_MIN: Millis = Millis::from_secs(20);
 /// How often it is told anew at most.
 const TOLD_EVERY: Millis = Millis::from_secs(10);
 /// Further ahead nothing is said: a pace of two minutes tells nothing of tomorrow.
@@ -95,7 +94,7 @@ impl Pace {
     }
 
     fn outlook(&self, ahead: Ahead) -> Option<Outlook> {
-        if self.window.len() < PACE_SAMPLES_MIN || self.window.span() < PACE_SPAN_MIN {
+        if self.window.len() < PACE_SAMPLES_MIN {
             return None;
         }
         let Slope { per_minute, low, high } = self.window.slope()?;
@@ -160,5 +159,20 @@ mod tests {
         let outlook = told.last().and_then(|last| last.1).expect("something is ahead");
         assert!(outlook.soonest < outlook.likely, "{outlook:?}");
         assert!(outlook.latest.is_none_or(|latest| outlook.likely < latest), "{outlook:?}");
+    }
+
+    #[test]
+    fn it_is_told_from_six_samples_on_and_then_every_ten_seconds() {
+        let told = told((0..80).map(|second| 45.0 + f64::from(second) / 10.0));
+        let seconds: Vec<u64> = told.iter().map(|told| told.0).collect();
+        assert_eq!(seconds, [33, 43, 53, 63, 73]);
+    }
+
+    #[test]
+    fn a_second_rise_begins_without_the_past_of_the_first() {
+        let rise = || (0..40).map(|second| 45.0 + f64::from(second) / 10.0);
+        let told = told(rise().chain([40.0]).chain(rise()));
+        let seconds: Vec<(u64, bool)> = told.iter().map(|told| (told.0, told.1.is_some())).collect();
+        assert_eq!(seconds, [(33, true), (40, false), (74, true)]);
     }
 }

@@ -5,7 +5,7 @@
 //! named reference: the ambient, or a second sensor of the same thing.
 //! A member that is lost is left out. As long as the one that stood out is lost, nothing is cleared (A3).
 
-use crate::safety::risk::{Evidence, Level};
+use crate::safety::risk::Evidence;
 use crate::safety::rules::ladder::{Ladder, Place};
 use crate::safety::rules::limit::{Side, Step, limit_behind};
 use crate::safety::rules::window::{Window, median};
@@ -151,9 +151,7 @@ impl Deviation {
             return Verdict::Unknown;
         }
         memory.ladder = ladder;
-        if Level::Normal < level || !worst_is_lost {
-            memory.worst = Some(worst.point);
-        }
+        memory.worst = Some(worst.point);
         let Some(value) = Value::new(worst.value) else { return Verdict::Unknown };
         let limit = limit_behind(&self.steps, level);
         Verdict::Judged(level, Evidence::Apart { point: worst.point, value, from: worst.from, limit, taken })
@@ -184,6 +182,7 @@ impl Deviation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::safety::risk::Level;
     use crate::safety::rules::bench::Bench;
 
     fn group(against: Against, side: Sides) -> Deviation {
@@ -274,5 +273,40 @@ mod tests {
         let growing: Vec<[Option<f64>; 5]> = [40.0, 44.0, 48.0].map(at).to_vec();
         let rows: Vec<&[Option<f64>]> = growing.iter().map(<[_; 5]>::as_slice).collect();
         assert_eq!(said(&rule, &rows).last(), Some(&Some(Level::Danger)), "heats up");
+    }
+
+    #[test]
+    fn a_difference_that_stands_still_is_no_new_danger() {
+        let rule = Deviation { rising: Some(Millis(10_000)), ..group(Against::Spread, Sides::Above) };
+        let still: &[Option<f64>] = &[Some(25.0), Some(60.0), Some(25.0), Some(25.0), Some(25.0)];
+        assert_eq!(said(&rule, &[still; 5]), [Some(Level::Warning); 5]);
+    }
+
+    #[test]
+    fn another_member_that_stands_out_as_far_keeps_the_finding_known() {
+        let both = [Some(25.0), Some(37.0), Some(36.0), Some(25.0), Some(25.0)];
+        let one_lost = [Some(25.0), None, Some(36.0), Some(25.0), Some(25.0)];
+        let rule = group(Against::Spread, Sides::Above);
+        let rows: Vec<&[Option<f64>]> = std::iter::once(&both[..]).chain([&one_lost[..]; 6]).collect();
+        assert_eq!(said(&rule, &rows), [Some(Level::Warning); 7]);
+    }
+
+    #[test]
+    fn its_delays_stand_still_while_nothing_can_be_seen() {
+        let step = Some(Step { limit: 5.0, on_delay: Millis(3000), off_delay: Millis(0), extreme: None });
+        let rule = Deviation { steps: [step, None, None], ..group(Against::Spread, Sides::Above) };
+        let (mut bench, mut memory) = (Bench::with_points(5), Memory::default());
+        let mut look = |second: u64, memory: &mut Memory| {
+            bench.read(second, &[Some(25.0), Some(36.0), Some(25.0), Some(25.0)]);
+            match rule.look(memory, bench.view()).verdict {
+                Verdict::Judged(level, _) => level,
+                _ => panic!("all members are known"),
+            }
+        };
+        assert_eq!(look(1, &mut memory), Level::Normal);
+        assert_eq!(look(3, &mut memory), Level::Normal);
+        memory.interrupt();
+        assert_eq!(look(60, &mut memory), Level::Normal, "two seconds of three");
+        assert_eq!(look(61, &mut memory), Level::Watch);
     }
 }

@@ -135,7 +135,7 @@ impl Step {
         };
         let place = if side.is_beyond(value, self.limit) {
             Place::Beyond { extreme: self.extreme.is_some_and(|extreme| side.is_beyond(value, extreme)) }
-        } else if 0.0 < deadband && side.is_beyond(value, release) {
+        } else if side.is_beyond(value, release) {
             Place::Between
         } else {
             Place::Inside
@@ -247,5 +247,57 @@ mod tests {
         let mut bench = Bench::with_points(1);
         bench.read(60, &[None]);
         assert!(matches!(limit.look(&mut Ladder::default(), bench.view()).verdict, Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_silent_value_is_feared_downward_where_low_is_dangerous() {
+        let rule = Limit { projection: Some(0.6), ..limit(Side::Below) };
+        // 0.6 V a minute from 3.5: 3.0 after 50 s, 2.8 after 70 s, 2.5 after 100 s.
+        for (silent_s, level, feared, wake) in [
+            (10, Level::Normal, 3.4, 50_000),
+            (60, Level::Watch, 2.9, 70_000),
+            (70, Level::Warning, 2.8, 100_000),
+        ] {
+            let mut bench = Bench::with_points(1);
+            bench.read(0, &[Some(3.5)]);
+            bench.read(silent_s, &[None]);
+            let look = rule.look(&mut Ladder::default(), bench.view());
+            let Verdict::Feared(found, Evidence::Projected { value, .. }) = look.verdict else {
+                panic!("a silent value is projected")
+            };
+            assert_eq!(found, level, "after {silent_s} s");
+            assert!((value - feared).abs() < 1e-9, "after {silent_s} s: {value}");
+            assert!(look.wake.0.abs_diff(wake) <= 1, "after {silent_s} s: {:?}", look.wake);
+        }
+    }
+
+    #[test]
+    fn the_next_limit_is_the_next_that_is_set_and_only_while_it_is_ahead() {
+        use Level::{Danger, Normal, Warning, Watch};
+        let ahead = |rule: &Limit, level, value: f64| {
+            let value = Value::new(value).expect("test values are finite");
+            rule.ahead(level, value).map(|ahead| (ahead.level, ahead.value, ahead.limit))
+        };
+        let above = limit(Side::Above);
+        assert_eq!(ahead(&above, Normal, 40.0), None);
+        assert_eq!(ahead(&above, Watch, 50.0), Some((Warning, 50.0, 55.0)));
+        assert_eq!(ahead(&above, Watch, 55.0), None, "it is there, and its delay runs");
+        assert_eq!(ahead(&above, Warning, 60.0), Some((Danger, 60.0, 80.0)));
+        assert_eq!(ahead(&above, Danger, 90.0), None);
+        assert_eq!(ahead(&limit(Side::Below), Watch, 2.9), Some((Warning, -2.9, -2.8)));
+        let without_warning = Limit { steps: [above.steps[0], None, above.steps[2]], ..above };
+        assert_eq!(ahead(&without_warning, Watch, 60.0), Some((Danger, 60.0, 80.0)));
+    }
+
+    #[test]
+    fn the_limit_that_is_shown_is_that_of_the_level_found_or_the_lowest() {
+        let steps = limit(Side::Above).steps;
+        let shown = |steps, limits: [f64; 4]| {
+            for (level, limit) in Level::ALL.into_iter().zip(limits) {
+                assert!((limit_behind(steps, level) - limit).abs() < f64::EPSILON, "{level:?}");
+            }
+        };
+        shown(&steps, [45.0, 45.0, 55.0, 80.0]);
+        shown(&[None, steps[1], steps[2]], [55.0, 55.0, 55.0, 80.0]);
     }
 }

@@ -158,3 +158,109 @@ impl View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bench::Bench;
+    use super::limit::{Side, Step};
+    use super::*;
+    use crate::safety::rules::deviation::{Against, Deviation, Sides};
+    use crate::safety::rules::state::{Case, When};
+    use crate::safety::rules::step::{Gate, GateOnUnknown};
+    use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
+    use crate::safety::site::RuleId;
+
+    /// One rule of each kind, with the worst it can find and the points it reads.
+    fn one_of_each() -> [(RuleKind, Level, Vec<PointId>); 7] {
+        let step = Some(Step { limit: 1.0, on_delay: Millis(0), off_delay: Millis(0), extreme: None });
+        let (point, window) = (PointId(3), Millis(60_000));
+        let limit = limit::Limit {
+            point,
+            side: Side::Above,
+            deadband: 0.0,
+            steps: [step, step, None],
+            projection: None,
+        };
+        let rate = rate::Rate {
+            point,
+            side: Side::Above,
+            window,
+            samples_min: 3,
+            floor: None,
+            deadband: 0.0,
+            steps: [step, None, step],
+        };
+        let deviation = Deviation {
+            points: vec![PointId(1), PointId(2)],
+            against: Against::Point(point),
+            side: Sides::Above,
+            members_min: 1,
+            deadband: 0.0,
+            steps: [step, None, None],
+            rising: None,
+        };
+        let change = step::StepChange {
+            point: PointId(1),
+            side: Sides::Below,
+            window,
+            samples_min: 3,
+            relative: false,
+            deadband: 0.0,
+            steps: [None, step, None],
+            gate: Some(Gate { point, change: 1.0, on_unknown: GateOnUnknown::Judge }),
+        };
+        let case = |level| Case { when: When::Is(1), level };
+        let cases = vec![case(Level::Warning), case(Level::Watch)];
+        let state = state::State { point, cases, on_delay: Millis(0), off_delay: Millis(0) };
+        let silence = silence::Silence {
+            points: vec![PointId(1), point],
+            after: Millis(3000),
+            level: Level::Watch,
+            level_if_abnormal: Level::Warning,
+        };
+        let vote = Together {
+            channels: vec![RuleId(0), RuleId(1)],
+            needed: 2,
+            votes_at: Level::Warning,
+            level: Level::Danger,
+            hold: Millis(0),
+            on_channel_fault: OnChannelFault::Availability,
+            on_all_lost: OnAllLost::Alarm,
+            grace: Millis(0),
+            one_vote_per: Vec::new(),
+            rivals: vec![0; 2],
+            repair_within: Millis(0),
+        };
+        [
+            (RuleKind::Limit(limit), Level::Warning, vec![point]),
+            (RuleKind::Rate(rate), Level::Danger, vec![point]),
+            (RuleKind::Deviation(deviation), Level::Watch, vec![PointId(1), PointId(2), point]),
+            (RuleKind::Step(change), Level::Warning, vec![PointId(1), point]),
+            (RuleKind::State(state), Level::Warning, vec![point]),
+            (RuleKind::Silence(silence), Level::Warning, vec![PointId(1), point]),
+            (RuleKind::Together(vote), Level::Danger, Vec::new()),
+        ]
+    }
+
+    #[test]
+    fn every_kind_names_the_points_it_reads_and_the_worst_it_can_find() {
+        for (kind, worst, points) in one_of_each() {
+            assert_eq!(kind.points(), points, "{kind:?}");
+            assert_eq!(kind.worst(), worst, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_looks_again_when_its_value_has_just_become_too_old() {
+        let mut bench = Bench::with_points(2);
+        bench.read(5, &[Some(25.0)]);
+        // Stale after 3 s: good at 8000 ms, not at 8001.
+        for (ms, first, never_seen) in
+            [(3000, 8001, 3001), (3001, 8001, NEVER.0), (8000, 8001, NEVER.0), (8001, NEVER.0, NEVER.0)]
+        {
+            let view = View { now: Uptime(ms), ..bench.view() };
+            assert_eq!(view.wake_for(PointId(0)), Uptime(first), "at {ms} ms");
+            assert_eq!(view.wake_for(PointId(1)), Uptime(never_seen), "at {ms} ms, never seen");
+        }
+    }
+}

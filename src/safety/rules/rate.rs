@@ -138,4 +138,21 @@ mod tests {
         assert_eq!(judged(&with_floor, ramp(10.0), 90).map(|found| found.0), Some(Level::Normal));
         assert_eq!(judged(&with_floor, ramp(30.0), 90).map(|found| found.0), Some(Level::Danger));
     }
+
+    #[test]
+    fn falling_fast_is_judged_where_falling_is_dangerous() {
+        let falling = Rate { side: Side::Below, ..rate() };
+        assert_eq!(judged(&falling, ramp(-7.0), 90).map(|found| found.0), Some(Level::Warning));
+        assert_eq!(judged(&falling, ramp(7.0), 90).map(|found| found.0), Some(Level::Normal));
+        assert_eq!(judged(&rate(), ramp(-7.0), 90).map(|found| found.0), Some(Level::Normal));
+    }
+
+    #[test]
+    fn a_slope_takes_as_many_samples_as_are_written() {
+        let value = Value::new(20.0).expect("test values are finite");
+        let (mut window, mut ladder) = (Window::default(), Ladder::default());
+        let mut known =
+            |second: u64| rate().judge(&mut window, &mut ladder, value, Uptime(second * 1000)).is_some();
+        assert_eq!([0, 40, 50].map(&mut known), [false, false, true]);
+    }
 }

@@ -45,3 +45,38 @@ impl Silence {
         Look { verdict: Verdict::Judged(level, evidence), wake: NEVER }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Level::{Danger, Normal, Warning, Watch};
+    use super::*;
+    use crate::safety::rules::bench::Bench;
+    use crate::units::Uptime;
+
+    #[test]
+    fn silence_begins_after_its_time_and_its_level_is_that_of_the_moment_it_began() {
+        let rule = Silence {
+            points: vec![PointId(0), PointId(1)],
+            after: Millis(3000),
+            level: Watch,
+            level_if_abnormal: Danger,
+        };
+        let mut bench = Bench::with_points(2);
+        bench.read(2, &[Some(25.0), None]);
+        let look = |ms, was, zone| {
+            let look = rule.look(was, zone, View { now: Uptime(ms), ..bench.view() });
+            let Verdict::Judged(level, Evidence::Silent { lasted, .. }) = look.verdict else {
+                panic!("a silence can always be judged")
+            };
+            (level, lasted.0, look.wake)
+        };
+        assert_eq!(look(5000, Normal, Warning), (Normal, 3000, Uptime(5001)));
+        assert_eq!(look(5001, Normal, Normal), (Watch, 3001, NEVER));
+        assert_eq!(look(5001, Normal, Watch), (Danger, 3001, NEVER));
+        assert_eq!(
+            look(9000, Watch, Danger),
+            (Watch, 7000, NEVER),
+            "what it does to the zone feeds nothing back"
+        );
+    }
+}

@@ -122,4 +122,21 @@ mod tests {
         assert!(When::IsNot(1).matches(value(0.0)));
         assert!(When::IsNot(1).matches(value(-1.0)));
     }
+
+    #[test]
+    fn only_whole_numbers_that_fit_can_be_states() {
+        let largest = f64::from(u32::MAX);
+        for (number, whole) in [
+            (0.0, Some(0)),
+            (7.0, Some(7)),
+            (largest, Some(u32::MAX)),
+            (largest + 1.0, None),
+            (-1.0, None),
+            (7.5, None),
+            (f64::EPSILON, None),
+        ] {
+            let value = Value::new(number).expect("test values are finite");
+            assert_eq!(whole_number(value), whole, "{number}");
+        }
+    }
 }

@@ -208,4 +208,56 @@ mod tests {
             assert!(matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Learning));
         }
     }
+
+    #[test]
+    fn its_on_delay_stands_still_while_nothing_can_be_seen() {
+        let step = Some(Step { limit: 0.010, on_delay: Millis(3000), off_delay: Millis(0), extreme: None });
+        let rule = StepChange { steps: [step, None, None], ..sag() };
+        let (mut bench, mut memory) = (Bench::with_points(1), Memory::default());
+        let mut look = |second: u64, volts: f64, memory: &mut Memory| {
+            bench.read(second, &[Some(volts)]);
+            match rule.look(memory, bench.view()).verdict {
+                Verdict::Judged(level, _) => Some(level),
+                _ => None,
+            }
+        };
+        for second in 1..=100 {
+            look(second, 3.9, &mut memory);
+        }
+        assert_eq!(look(101, 3.8, &mut memory), Some(Level::Normal));
+        assert_eq!(look(103, 3.8, &mut memory), Some(Level::Normal));
+        memory.interrupt();
+        assert_eq!(look(160, 3.8, &mut memory), Some(Level::Normal), "two seconds of three");
+        assert_eq!(look(161, 3.8, &mut memory), Some(Level::Watch));
+    }
+
+    #[test]
+    fn a_past_of_as_many_samples_as_are_written_is_enough() {
+        let (mut bench, mut memory) = (Bench::with_points(1), Memory::default());
+        let mut knows = |second| {
+            bench.read(second, &[Some(3.9)]);
+            matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Judged(..))
+        };
+        assert_eq!([1, 41, 81, 121].map(&mut knows), [false, false, false, true]);
+    }
+
+    #[test]
+    fn the_same_sample_is_judged_once() {
+        let (mut bench, mut memory) = (Bench::with_points(1), Memory::default());
+        bench.read(1, &[Some(3.9)]);
+        assert!(matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Learning));
+        assert!(matches!(sag().look(&mut memory, bench.view()).verdict, Verdict::Unchanged));
+    }
+
+    #[test]
+    fn only_a_change_of_load_beyond_its_limit_excuses_either_way() {
+        let gate = Gate { point: PointId(1), change: 20.0, on_unknown: GateOnUnknown::Judge };
+        let rule = StepChange { gate: Some(gate), ..sag() };
+        // The usual load is 10 A.
+        for (amperes, level) in
+            [(30.0, Level::Warning), (30.1, Level::Normal), (-10.0, Level::Warning), (-10.1, Level::Normal)]
+        {
+            assert_eq!(said(&rule, [(3.8, Some(amperes))]), Some(level), "at {amperes} A");
+        }
+    }
 }

@@ -211,7 +211,7 @@ impl Together {
         let left = self.all() & !ballots.lost;
         let can = self.largest(left);
         let had = self.largest(ballots.voting);
-        let possible = |needed: u8, can: u8| (needed <= can && 0 < can).then_some(needed);
+        let possible = |needed: u8, can: u8| (needed <= can).then_some(needed);
         match self.on_channel_fault {
             OnChannelFault::Dependent if can < self.needed => {
                 (possible(self.needed, count_bits(left)), count_bits(ballots.voting))
@@ -499,5 +499,53 @@ mod tests {
         assert_eq!(health(72 * hour, &[LOST, QUIET, QUIET]), VoteHealth::Weakened);
         assert_eq!(health(72 * hour + 15_000, &[LOST, QUIET, QUIET]), VoteHealth::Overdue);
         assert_eq!(health(72 * hour + 16_000, &[QUIET, QUIET, QUIET]), VoteHealth::Whole);
+    }
+
+    #[test]
+    fn it_counts_again_when_a_grace_a_hold_and_the_repair_clock_end() {
+        let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Alarm);
+        let mut tally = vote.tally();
+        let mut wake = |ms, channels: &[Channel]| vote.count(&mut tally, channels, Uptime(ms)).wake;
+        assert_eq!(wake(0, &[QUIET; 3]), NEVER);
+        assert_eq!(wake(1000, &[VOTES, QUIET, QUIET]), NEVER, "a vote that stands has no end yet");
+        assert_eq!(wake(2000, &[QUIET; 3]), Uptime(62_001), "the hold");
+        assert_eq!(wake(3000, &[QUIET, LOST, QUIET]), Uptime(18_000), "the grace");
+        assert_eq!(wake(18_000, &[QUIET, LOST, QUIET]), Uptime(62_001));
+        assert_eq!(wake(70_000, &[QUIET, LOST, QUIET]), Uptime(18_000 + 72 * 3_600_000), "the repair");
+        assert_eq!(wake(400_000_000, &[QUIET, LOST, QUIET]), NEVER, "overdue");
+    }
+
+    #[test]
+    fn nobody_knows_the_vote_before_the_grace_is_over() {
+        let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Alarm);
+        let mut tally = vote.tally();
+        let mut pending = |ms, channels: &[Channel]| vote.count(&mut tally, channels, Uptime(ms)).pending;
+        assert!(!pending(0, &[QUIET; 3]));
+        assert!(pending(1000, &[LOST, QUIET, QUIET]));
+        assert!(!pending(16_000, &[LOST, QUIET, QUIET]));
+    }
+
+    #[test]
+    fn a_vote_is_lone_once_when_it_has_run_out() {
+        let vote = vote(2, 3, OnChannelFault::Availability, OnAllLost::Alarm);
+        let mut tally = vote.tally();
+        let mut lone = |ms, channels: &[Channel]| vote.count(&mut tally, channels, Uptime(ms)).lone;
+        assert_eq!(lone(0, &[QUIET, VOTES, QUIET]), 0);
+        assert_eq!(lone(1000, &[QUIET; 3]), 0, "still held");
+        assert_eq!(lone(61_001, &[QUIET; 3]), 0b010);
+        assert_eq!(lone(62_000, &[QUIET; 3]), 0);
+        assert_eq!(lone(100_000, &[VOTES, VOTES, QUIET]), 0);
+        assert_eq!(lone(200_000, &[QUIET; 3]), 0);
+        assert_eq!(lone(300_000, &[QUIET; 3]), 0, "they were a complete vote");
+    }
+
+    #[test]
+    fn channels_that_share_something_are_as_many_votes_as_can_be_taken_together() {
+        let shared = rivals(&vote(2, 4, OnChannelFault::Availability, OnAllLost::Alarm), &[(0, 1), (2, 3)]);
+        for (channels, votes) in [(0, 0), (0b1, 1), (0b11, 1), (0b101, 2), (0b1111, 2), (!0, 2), (!0b1111, 0)]
+        {
+            assert_eq!(shared.votes_of(channels), votes, "{channels:b}");
+        }
+        assert_eq!(shared.votes_possible(), 2);
     }
 }

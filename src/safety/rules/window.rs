@@ -165,4 +165,55 @@ mod tests {
         assert!(noisy.low < noisy.per_minute && noisy.per_minute < noisy.high, "{noisy:?}");
         assert_eq!(filled([1.0]).slope(), None);
     }
+
+    #[test]
+    fn samples_keep_their_distance_however_fast_they_come() {
+        let mut window = Window::default();
+        for tick in 0..3_000 {
+            window.push(Uptime(tick * 100), 20.0, Millis(60_000));
+        }
+        let times: Vec<u64> = window.samples.iter().map(|sample| sample.0.0).collect();
+        let gaps: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let (last, others) = gaps.split_last().expect("many samples");
+        assert!(others.iter().all(|gap| *gap == 4000) && *last <= 4000, "{gaps:?}");
+        assert_eq!(window.len(), WINDOW_SAMPLES_MAX);
+    }
+
+    #[test]
+    fn a_window_that_cannot_be_divided_evenly_is_bounded_too() {
+        let mut window = Window::default();
+        for sample in 0..16 {
+            window.push(Uptime(sample * 4066), 20.0, Millis(61_000));
+        }
+        assert_eq!(window.len(), 16);
+        window.push(Uptime(60_995), 30.0, Millis(61_000));
+        assert_eq!((window.len(), window.newest()), (16, Some(Uptime(60_995))));
+        assert_eq!(window.median(), Some(20.0));
+    }
+
+    #[test]
+    fn sixteen_samples_have_a_hundred_and_twenty_slopes() {
+        assert_eq!(SLOPES_MAX, 120);
+        let full = filled((0..61).map(f64::from));
+        assert_eq!((full.len(), full.slopes(&mut [0.0; SLOPES_MAX]).len()), (16, SLOPES_MAX));
+    }
+
+    #[test]
+    fn a_slope_has_its_middle_and_its_quarters() {
+        let mut window = Window::default();
+        for (minute, value) in (0..).zip([0.0, 1.0, 4.0, 9.0]) {
+            window.push(Uptime(minute * 60_000), value, Millis(900_000));
+        }
+        // Between all pairs: 1, 2, 3, 3, 4, 5 a minute.
+        assert_eq!(window.slope(), Some(Slope { per_minute: 3.0, low: 2.0, high: 4.0 }));
+        assert_eq!(window.per_minute(), Some(3.0));
+    }
+
+    #[test]
+    fn a_sample_that_came_out_of_order_makes_no_slope() {
+        let mut window = Window::default();
+        window.push(Uptime(1000), 20.0, Millis(60_000));
+        window.push(Uptime(500), 20.0, Millis(60_000));
+        assert_eq!((window.per_minute(), window.slope()), (None, None));
+    }
 }

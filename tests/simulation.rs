@@ -22,6 +22,8 @@ use emberwatch::units::Millis;
 const HOURS: u64 = 20_000;
 /// The part of them in which exactly one device is faulty and nothing burns, one in so many.
 const CALM_PART: u64 = 5;
+/// The part of them in which rooms burn by physics, one in so many.
+const PHYSICS_PART: u64 = 5;
 /// The part of them that is played at the daemon's own tick, one in so many.
 const FINE_PART: u64 = 10;
 /// The tick of all others.
@@ -48,7 +50,8 @@ fn campaigns(what: &'static str, kind: Kind, first_seed: u64) -> [Score; 2] {
     let asked = env("EMBERWATCH_SIM_HOURS");
     let all = asked.unwrap_or(HOURS);
     let hours = match kind {
-        Kind::Everything => all - all / CALM_PART,
+        Kind::Everything => all - all / CALM_PART - all / PHYSICS_PART,
+        Kind::Physics => all / PHYSICS_PART,
         Kind::OneFaultyDevice => all / CALM_PART,
     };
     let first_seed = first_seed + env("EMBERWATCH_SIM_FROM").unwrap_or(0);
@@ -71,6 +74,16 @@ fn no_invariant_breaks_whatever_happens() {
     assert!(again.is_empty(), "seeds that once failed, again\n{}", again.join("\n"));
     for score in campaigns("everything", Kind::Everything, 1) {
         assert!(0 < score.demands && 0 < score.done && 0 < score.restarts && 0 < score.gaps, "{score:?}");
+    }
+}
+
+#[test]
+fn no_invariant_breaks_in_rooms_that_burn_by_physics() {
+    if one_seed(Kind::Physics) {
+        return;
+    }
+    for score in campaigns("physics", Kind::Physics, 2_000_000_000) {
+        assert!(0 < score.demands && 0 < score.done, "{score:?}");
     }
 }
 

@@ -9,12 +9,13 @@ use emberwatch::safety::reading::{ReadFault, Reading};
 use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::sequence::spec::Mode;
 use emberwatch::safety::sequence::{Phase, RunId, Step};
-use emberwatch::safety::site::{AlarmId, DeviceId, PointId, SequenceId};
+use emberwatch::safety::site::{AlarmId, DeviceId, PointId, RuleId, SequenceId};
 use emberwatch::safety::{Safety, TICK};
 use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
 
 use super::delays::Delays;
 use super::dice::Dice;
+use super::physical::Physical;
 use super::queue::Queue;
 use super::referee::Referee;
 use super::room::{BURNING, CALM, House, Role};
@@ -30,6 +31,8 @@ const SLOWER: u64 = 2;
 pub(crate) enum Kind {
     /// Everything happens.
     Everything,
+    /// The same, in rooms that burn by physics: what channels show follows from heat, gas and smoke.
+    Physics,
     /// Exactly one device is faulty, nothing burns: nothing may start (S5).
     OneFaultyDevice,
 }
@@ -112,6 +115,8 @@ pub(crate) struct Game {
     stuck: Vec<f64>,
     open: Vec<bool>,
     fires: Vec<Option<Fire>>,
+    /// One for each room, where rooms burn by physics.
+    physical: Vec<Physical>,
     last_fire: Vec<u64>,
     /// No device is polled before this.
     next_poll: u64,
@@ -133,7 +138,7 @@ impl Game {
             let votes_alone = house.rooms.iter().any(
                 |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
             );
-            if kind == Kind::Everything || !votes_alone {
+            if kind != Kind::OneFaultyDevice || !votes_alone {
                 break Arc::new(house);
             }
         };
@@ -142,6 +147,8 @@ impl Game {
         let core = |label| Safety::new(site.clone(), &Memory::default(), moment(now, label)).at_tick(tick);
         let twin = dice.chance(2500).then(|| core(77));
         let rates = Rates::random(&mut dice, kind);
+        let rooms = if kind == Kind::Physics { house.rooms.len() as u64 } else { 0 };
+        let physical = (0..rooms).map(|room| Physical::new(seed.wrapping_add(room), now)).collect();
         let faulty = (kind == Kind::OneFaultyDevice).then(|| dice.index(house.site.devices.len()));
         Self {
             referee: Referee::new(house.clone(), tick, Uptime(now)),
@@ -149,6 +156,7 @@ impl Game {
             stuck: vec![CALM; site.points.len()],
             open: vec![false; site.actions.len()],
             fires: vec![None; house.rooms.len()],
+            physical,
             last_fire: vec![0; house.rooms.len()],
             next_poll: now,
             inbox: Queue::new(),
@@ -425,9 +433,8 @@ impl Game {
                 if stages.any(|stage| self.open[stage.action.index()]) { 0.0 } else { 80.0 }
             }
             Role::Channel { room, measures, .. } => {
-                let burns = self.fires[room].as_ref().is_some_and(|fire| fire.points.contains(&point));
                 let noise = if measures { self.dice.noise() * 0.2 } else { 0.0 };
-                let value = if burns { BURNING + noise } else { CALM + noise };
+                let value = noise + self.channel_reads(room, point, measures);
                 self.stuck[point.index()] = value;
                 value
             }
@@ -435,6 +442,14 @@ impl Game {
                 let part_of_day = (self.now % 86_400_000) as f64 / 86_400_000.0;
                 CALM + 8.0 * (part_of_day * std::f64::consts::TAU).sin() + self.dice.noise()
             }
+        }
+    }
+
+    fn channel_reads(&self, room: usize, point: PointId, measures: bool) -> f64 {
+        match self.physical.get(room) {
+            Some(physical) => physical.reads(point.index(), measures),
+            None if self.fires[room].as_ref().is_some_and(|fire| fire.points.contains(&point)) => BURNING,
+            None => CALM,
         }
     }
 
@@ -483,6 +498,9 @@ impl Game {
     }
 
     fn burn(&mut self, room: usize, times: u64) {
+        if !self.physical.is_empty() {
+            return self.burn_by_physics(room, times);
+        }
         if let Some(fire) = &self.fires[room] {
             if fire.until < self.now {
                 self.last_fire[room] = self.now;
@@ -501,6 +519,54 @@ impl Game {
         let first = self.dice.index(map.channels.len());
         let points: Vec<PointId> =
             map.channels.iter().cycle().skip(first).take(count).map(|(point, _)| *point).collect();
+        let until = self.now + self.dice.between(60_000, 240_000);
+        self.demand(room, points, until);
+    }
+
+    /// Heat, gas and smoke go on; once enough channels show danger, the cut is demanded, as long as they do.
+    fn burn_by_physics(&mut self, room: usize, times: u64) {
+        let shown = self.shown(room);
+        let physical = &mut self.physical[room];
+        physical.live(self.now, !shown.is_empty());
+        if self.dice.chance(2 * times) {
+            physical.begins(self.now, &mut self.dice);
+        }
+        match &self.fires[room] {
+            Some(fire) if fire.points.iter().all(|point| shown.contains(point)) => {}
+            Some(_) => {
+                self.last_fire[room] = self.now;
+                self.fires[room] = None;
+            }
+            None if shown.is_empty() => {}
+            None => self.demand(room, shown, u64::MAX),
+        }
+    }
+
+    /// The channels of a room that show danger now, if they are enough for its vote.
+    fn shown(&self, room: usize) -> Vec<PointId> {
+        let physical = &self.physical[room];
+        if physical.is_calm() {
+            return Vec::new();
+        }
+        let map = &self.house.rooms[room];
+        let RuleKind::Together(vote) = &self.site[map.vote].kind else { return Vec::new() };
+        let shows = |point: PointId, rule: RuleId| {
+            let measures = matches!(self.site[rule].kind, RuleKind::Limit(_));
+            physical.shows_danger(point.index(), measures)
+        };
+        let points: Vec<PointId> = map
+            .channels
+            .iter()
+            .filter(|(point, rule)| shows(*point, *rule))
+            .map(|(point, _)| *point)
+            .collect();
+        if points.len() < usize::from(vote.needed) { Vec::new() } else { points }
+    }
+
+    /// From now on these channels show a fire.
+    fn demand(&mut self, room: usize, points: Vec<PointId>, until: u64) {
+        let map = &self.house.rooms[room];
+        let RuleKind::Together(vote) = &self.site[map.vote].kind else { return };
         let takes = points.iter().map(|point| {
             let spec = &self.site[*point];
             let doubt = if spec.fall_per_s_max.is_some() { 10_000 } else { 0 };
@@ -508,7 +574,6 @@ impl Game {
             spec.period.0 * 2 + 3000 + doubt + 3000 + 2 * (self.tick.0 - TICK.0)
         });
         let takes = takes.max().unwrap_or_default();
-        let until = self.now + self.dice.between(60_000, 240_000);
         // Only a fire that enough independent channels show can be asked to be found.
         let shown = map.channels.iter().enumerate().filter(|(_, (point, _))| points.contains(point));
         let mask = shown.fold(0, |mask, (bit, _)| mask | 1 << bit);
@@ -630,7 +695,7 @@ impl Rates {
     fn random(dice: &mut Dice, kind: Kind) -> Self {
         let mut rate = |most: u64| if dice.chance(4000) { 0 } else { dice.between(1, most) };
         match kind {
-            Kind::Everything => Self {
+            Kind::Everything | Kind::Physics => Self {
                 lost: rate(1500),
                 spike: rate(300),
                 late: rate(1000),

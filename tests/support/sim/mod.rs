@@ -5,6 +5,7 @@ pub(crate) mod campaign;
 mod delays;
 pub(crate) mod dice;
 pub(crate) mod game;
+mod physical;
 mod queue;
 pub(crate) mod referee;
 pub(crate) mod room;

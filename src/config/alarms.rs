@@ -217,7 +217,7 @@ fn faulty(site: &Site, id: DeviceId) -> Alarm {
     }
 }
 
-fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 3] {
+fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 5] {
     let sequence = &site[id];
     let zone = &site[sequence.zone];
     let alarm = |ending: &str, source, latched, message: String, consequence: &str, action: &str| Alarm {
@@ -255,6 +255,22 @@ fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 3] {
             format!("{} could not isolate {}", sequence.title, zone.title),
             "The zone may still carry power.",
             "Cut by hand, upstream. Treat the zone as live until someone has measured that it is not.",
+        ),
+        alarm(
+            "opened-by-other",
+            AlarmSource::OpenedByOther(id),
+            false,
+            format!("A switch of {} opened, and not by emberwatch", zone.title),
+            "The zone may have lost power without notice; a cut would find part of its work done.",
+            "Find out who or what opened it: work, its own protection, a fault. It is never closed from here.",
+        ),
+        alarm(
+            "current-flows",
+            AlarmSource::CurrentFlows(id),
+            true,
+            format!("A switch of {} shows open, but current flows", zone.title),
+            "It is welded or its contact lies: the zone is live.",
+            "Cut upstream, by hand. Treat the zone as live until someone has measured that it is not.",
         ),
     ]
 }

@@ -9,6 +9,7 @@
 //! delay a cut. The same core runs in the daemon, in the simulation and over recordings.
 
 pub mod alarm;
+mod contacts;
 pub mod fact;
 mod faults;
 pub mod memory;
@@ -25,6 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState, Alarms, Cause};
+use crate::safety::contacts::{Contacts, Misdeeds};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::faults::{Faults, Found};
 use crate::safety::memory::Memory;
@@ -58,6 +60,7 @@ pub struct Safety {
     born: Uptime,
     silences: Silences,
     faults: Faults,
+    contacts: Contacts,
     /// What each sequence was last said to cause, per alarm of it; nothing yet at the start.
     cut_causes: Vec<Option<[Option<Priority>; 3]>>,
 }
@@ -76,6 +79,7 @@ impl Safety {
             born: now.uptime,
             silences: Silences::new(&site),
             faults: Faults::new(&site),
+            contacts: Contacts::new(&site, memory),
             cut_causes: vec![None; site.sequences.len()],
             site,
         }
@@ -196,6 +200,7 @@ impl Safety {
         self.faults.heard(&self.site, point, &reading, now);
         self.judgement.judge_point(&self.site, &self.picture, point, now, out);
         self.silences.heard(self.site[point].device);
+        self.contacts.heard(point);
     }
 
     /// Judges what the passing of time bears on.
@@ -216,6 +221,9 @@ impl Safety {
         }
         if self.faults.is_due(now.uptime) {
             self.raise_faults(now, out);
+        }
+        if self.contacts.is_due(now.uptime) {
+            self.raise_contacts(now, out);
         }
         for index in 0..self.site.sequences.len() {
             self.raise_for_sequence(SequenceId::at(index), now, out);
@@ -284,6 +292,18 @@ impl Safety {
                 ..Cause::technical(Priority::High)
             });
             self.alarms.cause(&self.site, AlarmSource::Faulty(device), cause, now, out);
+        }
+    }
+
+    fn raise_contacts(&mut self, now: Now, out: &mut Vec<Output>) {
+        let said = self.contacts.look(&self.site, &self.picture, &self.sequences, now.uptime);
+        for Misdeeds { sequence, opened, flows } in said {
+            let cause = |evidence: Option<Evidence>, priority| {
+                evidence.map(|evidence| Cause { evidence, ..Cause::technical(priority) })
+            };
+            let (opened, flows) = (cause(opened, Priority::High), cause(flows, Priority::Critical));
+            self.alarms.cause(&self.site, AlarmSource::OpenedByOther(sequence), opened, now, out);
+            self.alarms.cause(&self.site, AlarmSource::CurrentFlows(sequence), flows, now, out);
         }
     }
 

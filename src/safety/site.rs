@@ -286,6 +286,10 @@ pub enum AlarmSource {
     Cutting(SequenceId),
     /// A stage failed, or a cut could not be finished.
     CutFailed(SequenceId),
+    /// A switch of a sequence opened, and no sequence had told it to.
+    OpenedByOther(SequenceId),
+    /// A switch of a sequence shows "open", and current flows.
+    CurrentFlows(SequenceId),
     /// A vote has lost channels: it needs fewer votes now, or can have fewer. Critical when not repaired in time.
     VoteWeakened(RuleId),
     /// A vote has lost so many channels that it cannot be completed.

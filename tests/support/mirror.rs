@@ -303,6 +303,8 @@ impl SiteText {
                 ("not-armed", AlarmSource::NotArmed(id)),
                 ("cutting", AlarmSource::Cutting(id)),
                 ("cut-failed", AlarmSource::CutFailed(id)),
+                ("opened-by-other", AlarmSource::OpenedByOther(id)),
+                ("current-flows", AlarmSource::CurrentFlows(id)),
             ] {
                 alarms.push((format!("{word}-{}", sequence.name), room, source, false));
             }

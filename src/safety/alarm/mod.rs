@@ -340,7 +340,11 @@ impl AlarmSource {
     /// Whether it speaks of the plant rather than of emberwatch: only such an alarm can be the first out.
     const fn is_of_the_plant(self) -> bool {
         match self {
-            Self::Rule(_) | Self::Silent(_) | Self::Faulty(_) => true,
+            Self::Rule(_)
+            | Self::Silent(_)
+            | Self::Faulty(_)
+            | Self::OpenedByOther(_)
+            | Self::CurrentFlows(_) => true,
             Self::NotArmed(_)
             | Self::Cutting(_)
             | Self::CutFailed(_)
@@ -359,8 +363,12 @@ impl AlarmSource {
             | Self::CutFailed(_)
             | Self::VoteWeakened(_)
             | Self::VoteBlind(_)
+            | Self::CurrentFlows(_)
             | Self::Flood(_) => true,
-            Self::Rule(_) | Self::Silent(_) | Self::Faulty(_) | Self::System(_) => false,
+            // Who works on a switch may put its alarm away.
+            Self::Rule(_) | Self::Silent(_) | Self::Faulty(_) | Self::OpenedByOther(_) | Self::System(_) => {
+                false
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ impl Alarms {
             | AlarmSource::NotArmed(_)
             | AlarmSource::Cutting(_)
             | AlarmSource::CutFailed(_)
+            | AlarmSource::OpenedByOther(_)
+            | AlarmSource::CurrentFlows(_)
             | AlarmSource::VoteWeakened(_)
             | AlarmSource::VoteBlind(_)
             | AlarmSource::Flood(_) => memory.alarms.get(&alarm.name).cloned().unwrap_or_default(),

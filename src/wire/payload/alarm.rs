@@ -79,6 +79,8 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
         | AlarmSource::NotArmed(_)
         | AlarmSource::Cutting(_)
         | AlarmSource::CutFailed(_)
+        | AlarmSource::OpenedByOther(_)
+        | AlarmSource::CurrentFlows(_)
         | AlarmSource::System(_)
         | AlarmSource::Flood(_) => None,
     }
@@ -107,9 +109,11 @@ fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<Zo
         AlarmSource::Rule(rule) | AlarmSource::VoteWeakened(rule) | AlarmSource::VoteBlind(rule) => {
             Some(site[rule].zone)
         }
-        AlarmSource::NotArmed(it) | AlarmSource::Cutting(it) | AlarmSource::CutFailed(it) => {
-            Some(site[it].zone)
-        }
+        AlarmSource::NotArmed(it)
+        | AlarmSource::Cutting(it)
+        | AlarmSource::CutFailed(it)
+        | AlarmSource::OpenedByOther(it)
+        | AlarmSource::CurrentFlows(it) => Some(site[it].zone),
         AlarmSource::Silent(_) | AlarmSource::Faulty(_) | AlarmSource::System(_) | AlarmSource::Flood(_) => {
             device.map(|device| site[device].zone)
         }

@@ -226,6 +226,18 @@ fn a_device_is_silent_after_its_time_and_a_switch_matters_more() {
 }
 
 #[test]
+fn of_two_devices_each_is_silent_in_its_own_millisecond() {
+    let mut bench = Bench::new();
+    bench.scan(1100, &[sampled(0, 1100, 25.0)]);
+    bench.scan(1101, &[sampled(1, 1101, 1.0)]);
+    bench.pass(4051);
+    bench.scan(4101, &[]);
+    assert_eq!([SILENT, SWITCH_SILENT].map(|it| bench.priority(it).is_some()), [true, false]);
+    bench.scan(4102, &[]);
+    assert!(bench.priority(SWITCH_SILENT).is_some());
+}
+
+#[test]
 fn a_device_that_was_never_heard_is_silent_as_long_after_the_start() {
     let mut bench = Bench::new();
     bench.pass(4000);

@@ -458,3 +458,41 @@ fn the_numbers_of_the_alarm_system_are_those_of_their_sources() {
     };
     assert_eq!([1, FIGURES_EVERY.0, FIGURES_EVERY.0 + 1].map(&mut figures_told), [true, false, true]);
 }
+
+#[test]
+fn what_stands_as_high_may_be_shelved() {
+    let mut bench = Bench::new();
+    bench.cause(HOT, Some(Priority::High));
+    assert_eq!(bench.shelve(HOT, Millis(60_000), false), Ok(()));
+}
+
+#[test]
+fn what_a_restart_brings_back_from_a_shelf_is_a_new_occurrence() {
+    let (bench, _) = Bench::in_state(AlarmState::Shelved, true);
+    let occurrence = bench.record(HOT).occurrence;
+    assert_eq!(restarted(bench, Millis(0)).record(HOT).occurrence, occurrence + 1);
+}
+
+#[test]
+fn a3_after_a_restart_a_vote_clears_after_the_delays_of_its_channels_and_its_hold() {
+    use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
+    let (bench, _) = Bench::in_state(AlarmState::AckActive, true);
+    let mut bench = restarted(bench, Millis(60_000));
+    let vote = Together {
+        channels: vec![RuleId(1), RuleId(2)],
+        needed: 2,
+        votes_at: Level::Danger,
+        level: Level::Danger,
+        hold: Millis(30_000),
+        on_channel_fault: OnChannelFault::Availability,
+        on_all_lost: OnAllLost::Alarm,
+        grace: Millis(0),
+        one_vote_per: Vec::new(),
+        rivals: vec![0; 2],
+        repair_within: Millis(0),
+    };
+    bench.site.rules[0].kind = RuleKind::Together(vote);
+    bench.gone(HOT);
+    assert_eq!(bench.pass(Millis(89_999)), []);
+    assert_eq!(words(&bench.pass(Millis(1))), ["cleared"]);
+}

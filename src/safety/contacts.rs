@@ -19,7 +19,7 @@ pub(super) struct Contacts {
     /// Whether a point is feedback of a switch.
     watched: Vec<bool>,
     /// By sequence and stage.
-    contacts: Vec<Vec<Contact>>,
+    of_sequence: Vec<Vec<Contact>>,
     /// Feedback was read in this scan.
     touched: bool,
     /// Current may have flowed for long enough then.
@@ -64,7 +64,7 @@ enum Seen {
 impl Contacts {
     pub(super) fn new(site: &Site, memory: &Memory) -> Self {
         let mut watched = vec![false; site.points.len()];
-        let mut contacts = Vec::with_capacity(site.sequences.len());
+        let mut of_sequence = Vec::with_capacity(site.sequences.len());
         for (index, sequence) in site.sequences.iter().enumerate() {
             let source = AlarmSource::OpenedByOther(SequenceId::at(index));
             let alarm = site.alarms.iter().find(|alarm| alarm.source == source);
@@ -75,12 +75,12 @@ impl Contacts {
                 .map(|record| record.evidence);
             let of_stage =
                 |stage: &Stage| Contact { kin: kin(site, stage), opened: stood, ..Contact::default() };
-            contacts.push(sequence.stages.iter().map(of_stage).collect());
+            of_sequence.push(sequence.stages.iter().map(of_stage).collect());
             for expect in sequence.stages.iter().flat_map(|stage| &stage.verify) {
                 watched[expect.point.index()] = true;
             }
         }
-        Self { watched, contacts, touched: false, next: Uptime(u64::MAX) }
+        Self { watched, of_sequence, touched: false, next: Uptime(u64::MAX) }
     }
 
     /// A point was read.
@@ -102,8 +102,8 @@ impl Contacts {
         now: Uptime,
     ) -> Vec<Misdeeds> {
         (self.touched, self.next) = (false, Uptime(u64::MAX));
-        let mut said = Vec::with_capacity(self.contacts.len());
-        for (index, contacts) in self.contacts.iter_mut().enumerate() {
+        let mut said = Vec::with_capacity(self.of_sequence.len());
+        for (index, contacts) in self.of_sequence.iter_mut().enumerate() {
             let sequence = SequenceId::at(index);
             for (stage, contact) in site[sequence].stages.iter().zip(contacts.iter_mut()) {
                 contact.look(stage, picture, sequences, now);
@@ -194,10 +194,14 @@ fn has_commanded(sequences: &Sequences, sequence: SequenceId, stage: usize) -> b
         return false;
     }
     match run.stages.get(stage) {
-        Some(StageState::Ordered | StageState::Confirmed | StageState::Verified) => true,
-        Some(StageState::Failed(StageFault::Drive(_) | StageFault::NoEffect(_))) => true,
-        // A try that had no effect may have one late.
-        Some(StageState::Waiting) => true,
+        // While it waits for another try, the one before may still have its effect.
+        Some(
+            StageState::Waiting
+            | StageState::Ordered
+            | StageState::Confirmed
+            | StageState::Verified
+            | StageState::Failed(StageFault::Drive(_) | StageFault::NoEffect(_)),
+        ) => true,
         Some(StageState::Pending | StageState::Skipped | StageState::Failed(StageFault::Permissive(_)))
         | None => false,
     }

@@ -1,7 +1,5 @@
 //! The whole core on a small site: scans in, facts and what can be asked out.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::safety::reading::{Distrust, ReadFault};
 use crate::safety::rules::limit::{Limit, Side, Step};

@@ -3,6 +3,8 @@
 use emberwatch::sim::Noise;
 use emberwatch::sim::physics::{Chemistry, Incident, IncidentKind, Measured, Plant};
 
+use emberwatch::units::Millis;
+
 use super::dice::Dice;
 use super::room::{CALM, DANGER, RANGE};
 
@@ -34,10 +36,9 @@ impl Physical {
         Self { plant, noise: Noise::new(seed), lived: now, begun: None, incident: None }
     }
 
-    /// Lets the plant live until now, and replaces it when it has burnt out. True if anything may have changed.
+    /// Lets the plant live until now, and replaces it when it has burnt out.
     pub(crate) fn live(&mut self, now: u64, shows_danger: bool) {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of one step")]
-        let seconds = (now - self.lived) as f64 / 1000.0;
+        let seconds = Millis(now - self.lived).as_secs_f64();
         if 0.0 < seconds {
             self.plant.pass(seconds);
             self.lived = now;
@@ -45,7 +46,7 @@ impl Physical {
         let Some(begun) = self.begun else { return };
         if let Some(incident) = &self.incident
             && !incident.kind.is_of_a_battery()
-            && incident.lasts_s * 1000.0 < (now - begun) as f64
+            && incident.lasts_s < Millis(now - begun).as_secs_f64()
         {
             incident.ends(&mut self.plant);
         }

@@ -20,6 +20,10 @@ pub(super) struct Contacts {
     watched: Vec<bool>,
     /// By sequence and stage.
     of_sequence: Vec<Vec<Contact>>,
+    /// What was said of each sequence last; `None` before the first look.
+    said: Vec<Option<Misdeeds>>,
+    /// Sequences of which something else is to be said; the list is used again.
+    changed: Vec<SequenceId>,
     /// Feedback was read in this scan.
     touched: bool,
     /// Current may have flowed for long enough then.
@@ -42,8 +46,8 @@ struct Contact {
 }
 
 /// What is to be said of a sequence's switches; `None` where all is well.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Misdeeds {
-    pub(super) sequence: SequenceId,
     /// One was opened by somebody else.
     pub(super) opened: Option<Evidence>,
     /// Current flows through one that shows "open".
@@ -80,7 +84,8 @@ impl Contacts {
                 watched[expect.point.index()] = true;
             }
         }
-        Self { watched, of_sequence, touched: false, next: Uptime(u64::MAX) }
+        let said = vec![None; of_sequence.len()];
+        Self { watched, of_sequence, said, changed: Vec::new(), touched: false, next: Uptime(u64::MAX) }
     }
 
     /// A point was read.
@@ -93,16 +98,15 @@ impl Contacts {
         self.touched || self.next.0 <= now.0
     }
 
-    /// Looks at every switch; says what is to be said of every sequence.
+    /// Looks at every switch, and gives the sequences of which something else is to be said than before.
     pub(super) fn look(
         &mut self,
         site: &Site,
         picture: &Picture,
         sequences: &Sequences,
         now: Uptime,
-    ) -> Vec<Misdeeds> {
+    ) -> Vec<SequenceId> {
         (self.touched, self.next) = (false, Uptime(u64::MAX));
-        let mut said = Vec::with_capacity(self.of_sequence.len());
         for (index, contacts) in self.of_sequence.iter_mut().enumerate() {
             let sequence = SequenceId::at(index);
             for (stage, contact) in site[sequence].stages.iter().zip(contacts.iter_mut()) {
@@ -112,10 +116,24 @@ impl Contacts {
                 }
             }
             let first = |pick: fn(&Contact) -> Option<Evidence>| contacts.iter().find_map(pick);
-            let (opened, flows) = (first(|contact| contact.opened), first(|contact| contact.flows));
-            said.push(Misdeeds { sequence, opened, flows });
+            let said =
+                Misdeeds { opened: first(|contact| contact.opened), flows: first(|contact| contact.flows) };
+            if self.said[index].replace(said) != Some(said) {
+                self.changed.push(sequence);
+            }
         }
-        said
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What is to be said of a sequence.
+    pub(super) fn of(&self, sequence: SequenceId) -> Misdeeds {
+        self.said[sequence.index()].unwrap_or(Misdeeds { opened: None, flows: None })
+    }
+
+    /// Takes back the list that was looked at: the next one needs no memory of its own.
+    pub(super) fn keep(&mut self, mut seen: Vec<SequenceId>) {
+        seen.clear();
+        self.changed = seen;
     }
 }
 

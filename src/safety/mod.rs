@@ -296,8 +296,9 @@ impl Safety {
     }
 
     fn raise_contacts(&mut self, now: Now, out: &mut Vec<Output>) {
-        let said = self.contacts.look(&self.site, &self.picture, &self.sequences, now.uptime);
-        for Misdeeds { sequence, opened, flows } in said {
+        let changed = self.contacts.look(&self.site, &self.picture, &self.sequences, now.uptime);
+        for &sequence in &changed {
+            let Misdeeds { opened, flows } = self.contacts.of(sequence);
             let cause = |evidence: Option<Evidence>, priority| {
                 evidence.map(|evidence| Cause { evidence, ..Cause::technical(priority) })
             };
@@ -305,6 +306,7 @@ impl Safety {
             self.alarms.cause(&self.site, AlarmSource::OpenedByOther(sequence), opened, now, out);
             self.alarms.cause(&self.site, AlarmSource::CurrentFlows(sequence), flows, now, out);
         }
+        self.contacts.keep(changed);
     }
 
     fn raise_for_sequence(&mut self, sequence: SequenceId, now: Now, out: &mut Vec<Output>) {

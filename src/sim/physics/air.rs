@@ -20,6 +20,8 @@ const DAY_S: f64 = 86_400.0;
 /// How fast the room follows its cooling, s, and where it ends without it, K above.
 const COOLING_S: f64 = 1200.0;
 const UNCOOLED_K: f64 = 16.0;
+/// The air is moved in steps of this, s: they are exact, and short enough for every instrument.
+const STEP_S: f64 = 1.0;
 /// Relative humidity of the cooled room, %.
 const HUMIDITY_PCT: f64 = 45.0;
 
@@ -68,6 +70,8 @@ pub struct Air {
     room_c: f64,
     humidity_pct: f64,
     age_s: f64,
+    /// Time that has passed and that no step has covered yet, s.
+    owed_s: f64,
     cabinets: Vec<Cloud>,
     room: Cloud,
 }
@@ -82,6 +86,7 @@ impl Air {
             room_c,
             humidity_pct: HUMIDITY_PCT,
             age_s: 0.0,
+            owed_s: 0.0,
             cabinets: vec![Cloud::default(); cabinets],
             room: Cloud::default(),
         }
@@ -128,8 +133,17 @@ impl Air {
         self.cabinets[cabinet].takes(Cloud { gas_m3, smoke_m3 });
     }
 
-    /// Lets time pass; exact for steps of any length.
+    /// Lets time pass.
     pub(super) fn pass(&mut self, seconds: f64) {
+        self.owed_s += seconds;
+        if STEP_S <= self.owed_s {
+            let owed_s = std::mem::take(&mut self.owed_s);
+            self.step(owed_s);
+        }
+    }
+
+    /// Exact for steps of any length.
+    fn step(&mut self, seconds: f64) {
         self.age_s += seconds;
         let exhausted = self.ventilation.exhaust;
         let (cabinet_s, room_s) =

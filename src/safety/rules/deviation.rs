@@ -3,9 +3,9 @@
 //! Three measures: how far the worst member is from the median of its group, how far the highest is from the
 //! lowest (the spread of a module is the earliest thermal sign there is), or how far one point is from a
 //! named reference: the ambient, or a second sensor of the same thing.
-//! A member that is lost is left out. As long as the one that stood out is lost, nothing is cleared (A3).
+//! A member that is lost is left out. As long as one that stood out is lost, what it stood for is not cleared (A3).
 
-use crate::safety::risk::Evidence;
+use crate::safety::risk::{Evidence, Level};
 use crate::safety::rules::ladder::{Ladder, Place};
 use crate::safety::rules::limit::{Side, Step, limit_behind};
 use crate::safety::rules::window::{Window, median};
@@ -74,8 +74,8 @@ impl Sides {
 pub(crate) struct Memory {
     ladder: Ladder,
     trend: Window,
-    /// The member that stood out most when last judged.
-    worst: Option<PointId>,
+    /// Members that stood out when last seen, and how far: few, if any.
+    stood_out: Vec<(PointId, f64)>,
     members: Vec<(PointId, f64)>,
     sorted: Vec<f64>,
 }
@@ -107,7 +107,7 @@ impl Deviation {
 
     pub(crate) fn look(&self, memory: &mut Memory, view: View<'_>) -> Look {
         memory.members.clear();
-        let (mut newest, mut wake, mut worst_is_lost) = (None, NEVER, false);
+        let (mut newest, mut wake, mut lost_apart) = (None, NEVER, None);
         for &point in &self.points {
             wake = wake.min(view.wake_for(point));
             match view.standing(point) {
@@ -115,7 +115,11 @@ impl Deviation {
                     newest = newest.max(Some(taken));
                     memory.members.push((point, value.get()));
                 }
-                None => worst_is_lost |= memory.worst == Some(point),
+                None => {
+                    let stood_out = memory.stood_out.iter().find(|(lost, _)| *lost == point);
+                    lost_apart =
+                        stood_out.map(|(_, apart)| *apart).into_iter().chain(lost_apart).reduce(f64::max);
+                }
             }
         }
         if let Against::Point(point) = self.against {
@@ -123,14 +127,16 @@ impl Deviation {
         }
         let verdict = match (newest, self.stands_out(memory, view)) {
             (Some(taken), Some(worst)) if self.members_min <= memory.members.len() => {
-                self.judge(memory, worst, taken, worst_is_lost)
+                self.judge(memory, worst, taken, lost_apart)
             }
             (None, _) | (_, None) | (Some(_), Some(_)) => Verdict::Unknown,
         };
         Look { verdict, wake }
     }
 
-    fn judge(&self, memory: &mut Memory, worst: Worst, taken: Uptime, worst_is_lost: bool) -> Verdict {
+    /// `lost_apart`: how far the farthest of those that stood out and are lost was, when it was last seen.
+    fn judge(&self, memory: &mut Memory, worst: Worst, taken: Uptime, lost_apart: Option<f64>) -> Verdict {
+        self.remember(memory, worst.from);
         let apart = self.side.toward_danger(worst.value - worst.from);
         let [watch, warning, danger] = &self.steps;
         let rung = |step: &Option<Step>| Some(step.as_ref()?.rung(Side::Above, apart, self.deadband));
@@ -147,14 +153,38 @@ impl Deviation {
         }
         let mut ladder = memory.ladder;
         let level = ladder.feed(taken, rungs);
-        if worst_is_lost && level < memory.ladder.level() {
+        let stands = memory.ladder.level();
+        if level < stands && lost_apart.is_some_and(|apart| self.keeps(stands, apart)) {
             return Verdict::Unknown;
         }
         memory.ladder = ladder;
-        memory.worst = Some(worst.point);
         let Some(value) = Value::new(worst.value) else { return Verdict::Unknown };
         let limit = limit_behind(&self.steps, level);
         Verdict::Judged(level, Evidence::Apart { point: worst.point, value, from: worst.from, limit, taken })
+    }
+
+    /// Whether a member that is so far apart keeps this level from being left.
+    fn keeps(&self, level: Level, apart: f64) -> bool {
+        let step = (level as usize).checked_sub(1).and_then(|index| self.steps[index].as_ref());
+        step.is_none_or(|step| step.limit - self.deadband <= apart)
+    }
+
+    /// Notes who stands out, and who no longer does; who is lost is left as it was.
+    fn remember(&self, memory: &mut Memory, from: f64) {
+        let Memory { members, stood_out, .. } = memory;
+        let lowest = self.steps.iter().flatten().map(|step| step.limit).fold(f64::INFINITY, f64::min);
+        for (point, value) in members {
+            let apart = self.side.toward_danger(*value - from);
+            let before = stood_out.iter().position(|(other, _)| other == point);
+            match (before, lowest - self.deadband <= apart) {
+                (Some(at), true) => stood_out[at].1 = apart,
+                (Some(at), false) => {
+                    stood_out.swap_remove(at);
+                }
+                (None, true) => stood_out.push((*point, apart)),
+                (None, false) => {}
+            }
+        }
     }
 
     fn stands_out(&self, memory: &mut Memory, view: View<'_>) -> Option<Worst> {
@@ -182,7 +212,6 @@ impl Deviation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::safety::risk::Level;
     use crate::safety::rules::bench::Bench;
 
     fn group(against: Against, side: Sides) -> Deviation {
@@ -251,6 +280,30 @@ mod tests {
             said(&group(Against::Median, Sides::Above), &[&hot, &lost, &lost, &lost, &lost, &lost, &calm]);
         let stands = Some(Level::Warning);
         assert_eq!(said, [stands, stands, stands, stands, None, None, Some(Level::Normal)]);
+    }
+
+    #[test]
+    fn a_member_that_calms_does_not_clear_what_a_lost_one_stood_for() {
+        let a_hot = [Some(25.0), Some(36.0), Some(25.0), Some(25.0), Some(25.0)];
+        let b_hot = [Some(25.0), None, Some(37.0), Some(25.0), Some(25.0)];
+        let b_calm = [Some(25.0), None, Some(25.0), Some(25.0), Some(25.0)];
+        let all_calm = [Some(25.0); 5];
+        let rows = [&a_hot, &b_hot, &b_hot, &b_hot, &b_hot, &b_hot, &b_calm, &b_calm, &all_calm];
+        let rows: Vec<&[Option<f64>]> = rows.iter().map(|row| &row[..]).collect();
+        let said = said(&group(Against::Spread, Sides::Above), &rows);
+        assert_eq!(said[5], Some(Level::Warning), "the second one stands out");
+        assert_eq!(said[6..], [None, None, Some(Level::Normal)], "the first one is still lost");
+    }
+
+    #[test]
+    fn a_lost_member_holds_no_more_than_it_stood_for() {
+        let a_warm = [Some(25.0), Some(31.0), Some(25.0), Some(25.0), Some(25.0)];
+        let b_hot = [Some(25.0), None, Some(37.0), Some(25.0), Some(25.0)];
+        let b_warm = [Some(25.0), None, Some(32.0), Some(25.0), Some(25.0)];
+        let rows = [&a_warm, &b_hot, &b_hot, &b_hot, &b_hot, &b_hot, &b_warm];
+        let rows: Vec<&[Option<f64>]> = rows.iter().map(|row| &row[..]).collect();
+        let said = said(&group(Against::Spread, Sides::Above), &rows);
+        assert_eq!(said[6], Some(Level::Watch), "a warning is left, the watch is not");
     }
 
     #[test]

@@ -30,7 +30,7 @@ const FINE_PART: u64 = 10;
 const COARSE: Millis = Millis::from_secs(1);
 
 /// Seeds that failed once, and what they found. They are played first, for ever.
-const ONCE_FAILED: &[u64] = &[9, 13, 15, 6, 26, 54, 145, 375, 435, 60, 130, 188, 105];
+const ONCE_FAILED: &[u64] = &[9, 13, 15, 6, 26, 54, 145, 375, 435, 60, 130, 188, 105, 100_000_043];
 
 fn env(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -204,15 +204,15 @@ impl Referee {
         );
         let number = number.filter(|_| !doubted);
         book.newest = Some((asked, taken, number));
+        // Where standing still is doubted, only what moves is surely believed.
+        #[expect(clippy::float_cmp, reason = "bit-identical is what frozen means")]
+        let stands_still = spec.frozen.is_some() && book.last_good.map(|(last, _)| last) == number;
         // A loss may begin an off-delay anew: a vote may last longer for it.
         let paused = book.last_good.is_some_and(|(_, last)| spec.stale_after < taken.since(last));
-        if number.is_none() || paused {
+        if number.is_none() || paused || stands_still {
             book.danger.inside = None;
         }
         let Some(number) = number else { return };
-        // Where standing still is doubted, only what moves is surely believed.
-        #[expect(clippy::float_cmp, reason = "bit-identical is what frozen means")]
-        let stands_still = spec.frozen.is_some() && book.last_good.is_some_and(|(last, _)| last == number);
         if !stands_still {
             book.heard = taken;
         }

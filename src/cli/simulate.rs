@@ -11,13 +11,13 @@ use crate::sim::{Pty, Scenario, SimOptions, Simulator};
 /// Arguments of `simulate`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-  emberwatch simulate                                    Modbus TCP on 127.0.0.1:1502
+  emberwatch simulate                                    Modbus TCP on 127.0.0.1:1502 and :1503
   emberwatch simulate --pty /tmp/bus --baud 19200        the same room on a serial line too
   emberwatch scan /tmp/bus --baud 19200 --units 1-40     and what a scan makes of it")]
 pub(crate) struct SimulateArgs {
-    /// Where to listen for Modbus TCP.
-    #[arg(long, default_value = "127.0.0.1:1502")]
-    listen: SocketAddr,
+    /// Where to listen for Modbus TCP; several times for several links to the same room.
+    #[arg(long, default_values = ["127.0.0.1:1502", "127.0.0.1:1503"])]
+    listen: Vec<SocketAddr>,
     /// Serve it as RTU on a pseudo terminal too, whose path is printed; with LINK, that path leads to it.
     #[arg(long, value_name = "LINK", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "clap's way to tell a flag without its value")]
@@ -56,13 +56,26 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Exit {
         }
     };
     runtime.block_on(async {
-        let listener = match listen(args.listen).await {
-            Ok(listener) => listener,
-            Err(exit) => return exit,
-        };
+        let mut listeners = Vec::new();
+        for address in &args.listen {
+            match listen(*address).await {
+                Ok(listener) => listeners.push(listener),
+                Err(exit) => return exit,
+            }
+        }
+        let at: Vec<String> = listeners
+            .iter()
+            .filter_map(|listener| Some(listener.local_addr().ok()?.to_string()))
+            .collect();
+        let mut listeners = listeners.into_iter();
+        let Some(first) = listeners.next() else { return Exit::Usage };
         let options = SimOptions { seed: args.seed, speed: args.speed, scenario };
-        let mut simulator = Simulator::start(listener, options);
-        say(&format!("Modbus TCP on {}: units 1 and 2 battery racks, 10 UPS, 20 gas, 30 smoke, 40 relays", simulator.address()));
+        let mut simulator = Simulator::start(first, options);
+        listeners.for_each(|listener| simulator.also_on_tcp(listener));
+        say(&format!(
+            "Modbus TCP on {}: units 1 and 2 battery racks, 10 and 11 UPS A and B, 20 gas, 30 smoke, 40 relays",
+            at.join(" and ")
+        ));
         let _link = match serial(args, &mut simulator).await {
             Ok(link) => link,
             Err(exit) => return exit,

@@ -120,6 +120,11 @@ impl Simulator {
         Self { address, shared, stop, tasks }
     }
 
+    /// Serves the same room at another address too: two links to it, as rooms have.
+    pub fn also_on_tcp(&mut self, listener: TcpListener) {
+        self.tasks.spawn(server::serve(listener, Arc::clone(&self.shared), self.stop.clone()));
+    }
+
     /// Serves the same room as RTU on a pseudo terminal too, at this many bits per second.
     pub fn also_on_pty(&mut self, pty: Pty, baud: u32) {
         self.tasks.spawn(serial::serve_pty(pty, baud, Arc::clone(&self.shared), self.stop.clone()));

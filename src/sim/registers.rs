@@ -6,8 +6,8 @@ use crate::sim::physics::Measured;
 use crate::sim::room::{Battery, CELLS, Room};
 use crate::sim::story::Lie;
 
-/// Rack 1 and rack 2, the UPS, the gas and smoke detectors, the breaker panel.
-const UNITS: [u8; 6] = [1, 2, 10, 20, 30, 40];
+/// Rack 1 and rack 2, UPS A and B, the gas and smoke detectors, the breaker panel.
+const UNITS: [u8; 7] = [1, 2, 10, 11, 20, 30, 40];
 
 /// What a unit that does not exist answers, as a gateway would.
 const NO_SUCH_UNIT: ExceptionCode = ExceptionCode::GatewayTargetDevice;
@@ -28,7 +28,7 @@ impl Room {
     pub(super) fn input(&mut self, unit: u8, address: u16, count: u16) -> Words {
         exists(unit)?;
         let words = match unit {
-            10 => self.ups_words(),
+            10 | 11 => self.ups_words(usize::from(unit) - 10),
             20 => self.gas_words(),
             30 => self.smoke_words(),
             _ => return Err(ExceptionCode::IllegalDataAddress),
@@ -43,7 +43,10 @@ impl Room {
                 let rack = &self.racks[usize::from(unit) - 1];
                 vec![rack.charging_allowed, rack.contactor_held]
             }
-            10 => vec![self.ups_output],
+            10 | 11 => {
+                let ups = &self.ups[usize::from(unit) - 10];
+                vec![ups.output, ups.bypass]
+            }
             40 => self.detectors.coils.to_vec(),
             _ => return Err(ExceptionCode::IllegalDataAddress),
         };
@@ -60,6 +63,8 @@ impl Room {
         bits[0] = first.breaker.is_closed();
         bits[1] = second.breaker.is_closed();
         bits[2] = self.ups_breaker.is_closed();
+        bits[3] = self.ups[0].infeed.is_closed();
+        bits[4] = self.ups[1].infeed.is_closed();
         pick(address, count, |at| bits.get(usize::from(at)).copied())
     }
 
@@ -138,21 +143,30 @@ impl Room {
         words
     }
 
-    fn ups_words(&mut self) -> Vec<u16> {
-        let on_bus = self.racks.iter().filter(|rack| rack.is_on_bus()).count();
-        let connected = self.ups_breaker.is_closed() && 0 < on_bus;
-        let volts = self.battery_v();
-        let amps = self.current_a(0) + self.current_a(1);
-        let room_c = self.plant.measure(Measured::RoomTemp);
+    /// UPS A hangs on this room's racks; UPS B has a battery elsewhere, of which only the UPS tells.
+    fn ups_words(&mut self, index: usize) -> Vec<u16> {
+        let on_bus = if index == 0 { self.racks.iter().filter(|rack| rack.is_on_bus()).count() } else { 2 };
+        let connected = index == 1 || (self.ups_breaker.is_closed() && 0 < on_bus);
+        let (volts, amps) = match index {
+            0 => (self.battery_v(), self.current_a(0) + self.current_a(1)),
+            _ => (54.0, 0.0),
+        };
+        let (infeed, live) = (self.ups[index].infeed.conducts(), self.ups_is_live(index));
+        let bypass = self.ups[index].bypass && infeed;
+        let room_c = if index == 0 { self.plant.measure(Measured::RoomTemp) } else { 24.0 };
+        let status = u16::from(infeed && !bypass)
+            | u16::from(!infeed && live) << 1
+            | u16::from(bypass) << 2
+            | u16::from(!connected) << 4
+            | u16::from(infeed) << 5;
         let mut noise = || self.noise.even();
-        let status = 0b10_0001 | if connected { 0 } else { 0b1_0000 };
-        let load_w = if self.ups_output { 12_000.0 + 60.0 * noise() } else { 0.0 };
+        let load_w = if live { 12_000.0 + 60.0 * noise() } else { 0.0 };
         // Half the racks, half the time: 24 minutes at this load with both.
         let runtime: u16 = if connected { 720 * u16::try_from(on_bus).unwrap_or(0) } else { 0 };
         vec![
             status,
-            unsigned(231.0 + 0.4 * noise(), 0.1),
-            unsigned(if self.ups_output { 230.0 + 0.2 * noise() } else { 0.0 }, 0.1),
+            unsigned(if infeed { 231.0 + 0.4 * noise() } else { 0.0 }, 0.1),
+            unsigned(if live { 230.0 + 0.2 * noise() } else { 0.0 }, 0.1),
             unsigned(load_w / 20_000.0 * 100.0, 0.1),
             unsigned(volts, 0.1),
             signed(amps, 0.1),

@@ -51,6 +51,23 @@ impl Battery {
     }
 }
 
+/// One UPS: where its power comes from, and whether it passes it on.
+#[derive(Clone, Debug)]
+pub(super) struct Ups {
+    /// Its output is switched on.
+    pub(super) output: bool,
+    /// The load hangs on the mains behind its back.
+    pub(super) bypass: bool,
+    /// The breaker towards the mains.
+    pub(super) infeed: Switch,
+}
+
+impl Ups {
+    const fn new() -> Self {
+        Self { output: true, bypass: false, infeed: Switch::closed() }
+    }
+}
+
 /// What detectors and panel hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Detectors {
@@ -66,7 +83,8 @@ pub struct Room {
     /// In front of rack 1 and rack 2.
     pub racks: [Battery; RACKS],
     pub(super) ups_breaker: Switch,
-    pub(super) ups_output: bool,
+    /// UPS A, on this room's racks, and UPS B.
+    pub(super) ups: [Ups; 2],
     pub(super) detectors: Detectors,
     /// Units that do not answer.
     pub(super) silent: Vec<u8>,
@@ -83,7 +101,7 @@ impl Room {
             plant: Plant::new(Chemistry::Nmc, RACKS, CELLS, SOC_PCT, ROOM_C),
             racks: [Battery::new(), Battery::new()],
             ups_breaker: Switch::closed(),
-            ups_output: true,
+            ups: [Ups::new(), Ups::new()],
             detectors: Detectors::default(),
             silent: Vec::new(),
             scenario,
@@ -127,6 +145,7 @@ impl Room {
             self.plant.racks[rack].current_a = self.current_a(rack);
         }
         self.ups_breaker.step(seconds);
+        self.ups.iter_mut().for_each(|ups| ups.infeed.step(seconds));
         self.plant.air.ventilation.exhaust = self.detectors.coils[7];
         self.plant.pass(seconds);
     }
@@ -186,6 +205,14 @@ impl Room {
         if self.ups_breaker.conducts() { highest_v } else { 0.0 }
     }
 
+    /// Whether a UPS carries its load: from the mains, or from a battery that is connected.
+    pub(super) fn ups_is_live(&self, index: usize) -> bool {
+        let ups = &self.ups[index];
+        let racks = self.racks.iter().any(Battery::is_on_bus);
+        let battery = index == 1 || (self.ups_breaker.conducts() && racks);
+        ups.output && (ups.infeed.conducts() || (battery && !ups.bypass))
+    }
+
     /// Whether this unit hangs instead of answering.
     pub(super) fn is_silent(&self, unit: u8) -> bool {
         self.silent.contains(&unit)
@@ -202,12 +229,14 @@ impl Room {
                     rack.contactor.open();
                 }
             }
-            (10, 0) => self.ups_output = on,
+            (10 | 11, 0) => self.ups[usize::from(unit) - 10].output = on,
+            (10 | 11, 1) => self.ups[usize::from(unit) - 10].bypass = on,
             (40, coil @ 0..=7) => {
                 self.detectors.coils[usize::from(coil)] = on;
                 match (on, coil) {
                     (true, 0 | 1) => self.racks[usize::from(coil)].breaker.open(),
                     (true, 2) => self.ups_breaker.open(),
+                    (true, 3 | 4) => self.ups[usize::from(coil) - 3].infeed.open(),
                     (true | false, _) => {}
                 }
             }

@@ -343,7 +343,7 @@ mod tests {
         let reply = reply_to(&framed(&[1, 3, 0, 13, 0, 2]), &shared).unwrap();
         assert_eq!((crc(&reply), &reply[..7]), (0, &[1, 3, 4, 0, 1, 0, 1][..]));
         assert_eq!(reply_to(&framed(&[1, 3, 0, 99, 0, 1]), &shared).unwrap()[..3], [1, 0x83, 2]);
-        assert_eq!(reply_to(&framed(&[40, 2, 0, 0, 0, 8]), &shared).unwrap()[..4], [40, 2, 1, 0b111]);
+        assert_eq!(reply_to(&framed(&[40, 2, 0, 0, 0, 8]), &shared).unwrap()[..4], [40, 2, 1, 0b1_1111]);
         assert_eq!(reply_to(&framed(&[1, 17]), &shared).unwrap()[..3], [1, 0x91, 1]);
         assert_eq!(reply_to(&framed(&[9, 17]), &shared), None);
         assert_eq!(reply_to(&framed(&[99, 3, 0, 0, 0, 1]), &shared), None);

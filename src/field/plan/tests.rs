@@ -82,7 +82,7 @@ fn tables_never_share_a_block_and_only_wanted_points_are_read() {
     let all: Vec<usize> = (0..bms.points.len()).collect();
     let blocks = blocks(&bms.points, &all, &bms.limits, Cost::TCP, &[]);
     let places: Vec<_> = blocks.iter().map(|block| (block.table, block.address, block.count)).collect();
-    assert_eq!(places, [(Table::Coil, 0, 1), (Table::Input, 0, 10)]);
+    assert_eq!(places, [(Table::Coil, 0, 2), (Table::Input, 0, 10)]);
     let one = super::blocks(&bms.points, &[3], &bms.limits, Cost::TCP, &[]);
     assert_eq!((one.len(), &one[0].points[..]), (1, &[3][..]));
 }

@@ -19,6 +19,10 @@ pub struct ActionSpec {
     pub output: OutputKind,
     /// What is read before the first step, and again after the last.
     pub state: Option<StateSpec>,
+    /// How long what it switches takes to move, as the maker says; nothing where that is not known.
+    pub travel: Millis,
+    /// Once told, the device goes on by itself: no later command takes it back.
+    pub irrevocable: bool,
     /// The model (SunSpec) that its addresses count from; `None` for addresses as on the wire.
     pub model: Option<u16>,
     /// Which of the models of this number, from 0.

@@ -159,6 +159,9 @@ pub(super) struct Action {
     pub(super) output: Output,
     pub(super) state: Option<Spanned<State>>,
     pub(super) read_back: Option<Spanned<u16>>,
+    pub(super) travel: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) irrevocable: bool,
     pub(super) model: Option<Spanned<u16>>,
     pub(super) model_index: Option<Spanned<u16>>,
     #[serde(default)]

@@ -46,8 +46,20 @@ pub(super) fn action(
     if steps.len() > STEPS_MAX {
         faults.add(raw.name.span(), format!("an action has at most {STEPS_MAX} steps"), "");
     }
-    let mut spec =
-        ActionSpec { name, steps, output, state: None, model: place.model, model_index: place.index };
+    let travel = raw.travel.as_ref().and_then(|travel| duration(travel, faults)).unwrap_or(Millis::ZERO);
+    if let (Some(given), true) = (&raw.travel, WITHIN_MAX < travel) {
+        faults.add(given.span(), format!("nothing moves for longer than {WITHIN_MAX}"), "");
+    }
+    let mut spec = ActionSpec {
+        name,
+        steps,
+        output,
+        state: None,
+        travel,
+        irrevocable: raw.irrevocable,
+        model: place.model,
+        model_index: place.index,
+    };
     if spec.writes().next().is_none() {
         faults.add(raw.name.span(), "an action writes something", "give a step with `write`");
     }

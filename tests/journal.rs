@@ -53,7 +53,17 @@ fn order(id: u64, run: u64, stage: u8) -> Order {
 
 fn run(id: u64, step: Step, stages: Vec<StageState>) -> SequenceState {
     let cause = Cause::Vote { voting: 0b101, by_policy: false };
-    let run = Run { id: RunId(id), cause, since: WallTime(1), shadow: false, step, stages, aborting: None };
+    let run = Run {
+        id: RunId(id),
+        cause,
+        since: WallTime(1),
+        shadow: false,
+        step,
+        stages,
+        aborting: None,
+        commanded: 0,
+        told: None,
+    };
     SequenceState { mode: Mode::Armed, phase: Phase::Run(run) }
 }
 
@@ -525,6 +535,9 @@ fn stage_state() -> impl Strategy<Value = StageState> {
         point().prop_map(|point| StageState::Failed(StageFault::Permissive(point))),
         drive_fault().prop_map(|fault| StageState::Failed(StageFault::Drive(fault))),
         point().prop_map(|point| StageState::Failed(StageFault::NoEffect(point))),
+        any::<u8>().prop_map(|stage| StageState::Failed(StageFault::Requires(stage))),
+        Just(StageState::Failed(StageFault::LastFeed(FeedId(0)))),
+        Just(StageState::Failed(StageFault::Budget)),
     ]
 }
 
@@ -536,7 +549,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Step::Waiting { stage, attempt, from: Uptime(a), until: Uptime(b) },
         3 => Step::Ordered { stage, order: OrderId(a), attempt, answer_by: Uptime(b) },
         4 => Step::Verifying { stage, attempt, after: Uptime(a), until: Uptime(b) },
-        5 => Step::Held { stage },
+        5 => Step::Held { stage, until: (attempt < 128).then_some(Uptime(a)) },
         6 => Step::Done,
         7 => Step::Failed,
         _ => Step::Aborted { by: by.into() },
@@ -548,11 +561,19 @@ fn sequence_memory() -> impl Strategy<Value = SequenceMemory> {
     let cause = prop_oneof![
         any::<(u32, bool)>().prop_map(|(voting, by_policy)| Cause::Vote { voting, by_policy }),
         ".{0,12}".prop_map(|by| Cause::Manual { by: by.into() }),
+        ".{0,12}".prop_map(|by| Cause::Drill { by: by.into() }),
     ];
+    let told = (any::<u32>(), prop::option::of(any::<(u8, u8)>()));
     let aborting = prop::option::of(".{0,12}");
-    let run =
-        (any::<(u64, i64, bool)>(), cause, step(), prop::collection::vec(stage_state(), 0..5), aborting);
-    let run = run.prop_map(|((id, since, shadow), cause, step, stages, aborting)| Run {
+    let run = (
+        any::<(u64, i64, bool)>(),
+        cause,
+        step(),
+        prop::collection::vec(stage_state(), 0..5),
+        aborting,
+        told,
+    );
+    let run = run.prop_map(|((id, since, shadow), cause, step, stages, aborting, (commanded, told))| Run {
         id: RunId(id),
         cause,
         since: WallTime(since),
@@ -560,6 +581,8 @@ fn sequence_memory() -> impl Strategy<Value = SequenceMemory> {
         step,
         stages,
         aborting: aborting.map(Into::into),
+        commanded,
+        told: told.map(|(stage, persons)| Told { stage, persons }),
     });
     (mode(), mode(), prop::option::of(run), prop::collection::vec(".{0,12}", 0..4)).prop_map(
         |(mode, configured, run, stages)| SequenceMemory {

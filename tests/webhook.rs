@@ -196,8 +196,13 @@ async fn a_notice_overtakes_what_waits_behind_a_failing_target() {
         level: Level::Danger,
         run: None,
         number: 1,
+        previous: None,
         stage: NoticeStage::Countdown { earliest: Millis(120_000), abortable: Millis(110_000) },
         shadow: true,
+        drill: false,
+        next: Some(0),
+        evidence: emberwatch::safety::risk::Evidence::None,
+        autonomy: None,
     };
     running.facts.send(publication(1, vec![Fact::Notice(Box::new(notice))])).unwrap();
     let requests = server.wait_for(4).await;

@@ -148,7 +148,7 @@ codes! {
     PermissiveAge = 506, "The age of permissives does not fit",
         "Readings that permit a command are at most 5 s old (1 s is the aim), but a limit below the period of the point could never be met.";
     VerifyTooShort = 507, "The time to verify is shorter than two polls of the feedback",
-        "Only reads begun after the command count. With less than two periods a healthy breaker would be reported as failed.";
+        "Only reads begun after the command count. With less than the travel of the switch and two periods a healthy breaker would be reported as failed.";
     TriggerNotAVote = 508, "A sequence is not triggered by a vote",
         "A cut starts by a `together` rule whose votes mean danger: M of N channels, never one rule alone.";
     TriggerZone = 509, "A sequence is triggered by a vote of another zone",
@@ -159,6 +159,20 @@ codes! {
         "`is` and the bit keys need names or whole numbers, `at_least`, `at_most` and `within` need a quantity within the range of the point.";
     LimitMissed = 512, "On paper, a limit that the site states can be missed",
         "From the speed of the link, the plan of its requests, the periods, the delays of the rules and the countdown follows how long a change in the room can take to become an alert, and a frame to a breaker, while one unit of the link fails. That is longer than [site.limits] promises. Poll faster what is judged or poll less beside it, put devices on a link of their own, shorten delays, or promise less. `emberwatch check --plan` shows where the time goes.";
+    LoadGroup = 513, "A load group or a feed does not fit",
+        "A load group is servers that live on any one of their feeds, and each feed is known to carry power by what is read of it. Stages name what they cut as `group/feed`.";
+    CutBudget = 514, "The budget of cuts is missing",
+        "Where a sequence cuts something, [cut_budget] says how many stages may do so without a person, for one zone and for the site in a time. It bounds what a fault of judgement can do.";
+    BothFeeds = 515, "A cut takes every feed of a load group",
+        "Never are all feeds of a load group cut without two persons (interlock I1), so a stage that needs them all could never be carried out by itself. Cut one feed, or take them in sequences of their own, one for each UPS.";
+    Requires = 516, "A required stage does not fit",
+        "`requires` names earlier stages of the same sequence that must have been verified, a transfer of the load for instance, before this one is commanded (interlock I2); life_safety says whether this one goes on if they failed.";
+    CannotAbort = 517, "A command that cannot be taken back comes before the point of no return",
+        "The device goes on by itself once it was told, whatever is aborted later. Set no_return to that stage or an earlier one, so that nobody believes in an abort that is none.";
+    OnFail = 518, "What follows a failed stage is not written as it must be",
+        "on_fail is \"next\", \"hold\", or { hold_for = \"5min\" }: held, and the next stage if nobody has decided by then.";
+    HarmlessTrigger = 519, "A vote that does not mean danger would cut",
+        "Only a vote that means danger may cut. A sequence none of whose stages cuts anything (a siren, ventilation, stop charging, transfer) may also be triggered by a vote that means warning.";
     PlainSecret = 601, "A secret is written in the configuration",
         "Secrets are referred to, never written: { credential = \"name\" } for systemd credentials, { file = \"/path\" } or { env = \"NAME\" }.";
     SecretMissing = 602, "A secret cannot be found",
@@ -181,6 +195,8 @@ codes! {
         "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
     OneVoteCuts = 701, "One channel alone can cut",
         "The sequence is armed and its trigger needs one vote of several channels: a single sensor that fails high cuts power.";
+    OneLinkVotes = 708, "All votes come over one link",
+        "When that link fails, or something on it lies, nothing else can see the fire: a single point of failure of the vote. Read one channel over another link, or write one_vote_per = [\"link\"].";
     OneDeviceVotes = 702, "One device has enough votes for a cut",
         "As many channels as the trigger needs are on one device, which could start a cut when it fails. Let the votes come from different devices.";
     SlowPoll = 703, "A judged point is polled less often than every 10 s",

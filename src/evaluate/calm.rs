@@ -39,12 +39,14 @@ impl fmt::Display for Uncalm {
     }
 }
 
-/// The site as it is evaluated: every sequence armed, so that what it would cut is seen.
+/// The site as it is evaluated: every sequence that cuts something is armed, so that what it would cut is seen. Sirens
+/// and fans are no cuts.
 #[must_use]
 pub fn site_for(site: &Site) -> Site {
     let mut site = site.clone();
     for sequence in &mut site.sequences {
-        sequence.mode = Mode::Armed;
+        let cuts = sequence.stages.iter().any(|stage| stage.cuts.something());
+        sequence.mode = if cuts { Mode::Armed } else { Mode::Disabled };
     }
     site
 }

@@ -10,6 +10,7 @@ use crate::safety::rules::state::{Case, State, When};
 use crate::safety::rules::step::StepChange;
 use crate::safety::rules::together::{CHANNELS_MAX, Independence, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind};
+use crate::safety::sequence::spec::Mode;
 use crate::safety::site::{Device, DeviceId, DeviceKind, Labels, Point, PointId, RuleId, Site, ZoneId};
 use crate::sim::physics::Measured;
 use crate::units::{Millis, Unit};
@@ -185,7 +186,7 @@ fn votes_of(site: &Site, zone: ZoneId) -> Vec<RuleId> {
     let triggers: Vec<RuleId> = site
         .sequences
         .iter()
-        .filter(|sequence| sequence.zone == zone)
+        .filter(|sequence| sequence.zone == zone && sequence.mode == Mode::Armed)
         .map(|sequence| sequence.trigger)
         .collect();
     if !triggers.is_empty() {

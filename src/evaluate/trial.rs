@@ -5,6 +5,7 @@ use crate::replay::{Breaker, Moment};
 use crate::safety::fact::{Fact, Output};
 use crate::safety::risk::Level;
 use crate::safety::sequence::SequenceEvent;
+use crate::safety::sequence::spec::Mode;
 use crate::safety::site::{DeviceId, PointId, Site, ZoneId};
 use crate::safety::{GAP_MAX, Safety};
 use crate::sim::Noise;
@@ -227,7 +228,7 @@ impl Watch {
             stray_ends: None,
             rack,
             zone,
-            has_sequence: site.sequences.iter().any(|sequence| Some(sequence.zone) == zone),
+            has_sequence: site.sequences.iter().any(|it| it.mode == Mode::Armed && Some(it.zone) == zone),
             incident: of_battery,
         }
     }

@@ -13,9 +13,9 @@ use crate::safety::risk::Evidence;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Notice, NoticeStage, Phase, SequenceChange, SequenceEvent, Step};
 use crate::safety::site::{PointId, Priority, SequenceId, Site};
-use crate::units::{Now, WallTime};
+use crate::units::{Millis, Now, WallTime};
 use crate::wire::payload::priority;
-use crate::wire::payload::sequence::{notice_word, state_word};
+use crate::wire::payload::sequence::{Affected, Autonomy, affected, notice_word, state_word};
 use crate::wire::text;
 use crate::wire::time::rfc3339;
 
@@ -48,6 +48,8 @@ struct Data<'a, T> {
     seq: u64,
     /// True if nothing is really switched.
     shadow: bool,
+    /// True if somebody rehearses.
+    drill: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
     #[serde(flatten)]
@@ -135,6 +137,23 @@ struct NoticeData<'a> {
     earliest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     abortable_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abortable_until: Option<String>,
+    /// The stage that is carried out or comes next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_stage: Option<&'a str>,
+    /// The load groups whose feeds may go.
+    affected: Vec<Affected<'a>>,
+    /// For how long the load can go on without this supply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autonomy: Option<Autonomy<'a>>,
+    /// Who votes.
+    evidence: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<&'a str>,
+    /// The notice of the same matter before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<u64>,
 }
 
 /// What every body needs besides its subject.
@@ -143,6 +162,7 @@ struct Frame<'a> {
     room: Option<&'a str>,
     zone: Option<&'a str>,
     shadow: bool,
+    drill: bool,
     text: &'a str,
 }
 
@@ -182,7 +202,8 @@ impl Maker {
     /// The message of a start.
     pub(super) fn started(&self, boot: &str, now: Now) -> Option<Message> {
         let about = About::Process { boot, version: env!("CARGO_PKG_VERSION") };
-        let frame = Frame { kind: "gateway.started", room: None, zone: None, shadow: false, text: "" };
+        let frame =
+            Frame { kind: "gateway.started", room: None, zone: None, shadow: false, drill: false, text: "" };
         Some(Message {
             id: Arc::from(format!("msg_{}-started", self.process)),
             subject: "gateway".to_owned(),
@@ -222,7 +243,7 @@ impl Maker {
             limit,
         });
         let room = Some(self.site[alarm.room].name.as_str());
-        let frame = Frame { kind: &kind, room, zone: None, shadow: false, text: &words };
+        let frame = Frame { kind: &kind, room, zone: None, shadow: false, drill: false, text: &words };
         let body = self.body(&frame, publication.number, publication.now, about)?;
         Some((format!("alarm/{}", alarm.name), urgency(urgent), body))
     }
@@ -261,9 +282,10 @@ impl Maker {
             by: change.event.by().map(|by| &**by),
         });
         let shadow = run.map_or(change.now.mode != Mode::Armed, |run| run.shadow);
+        let drill = run.is_some_and(|run| run.cause.is_drill());
         let (room, zone) = self.place(change.sequence);
-        let frame =
-            Frame { kind: kind_of(&change.event), room: Some(room), zone: Some(zone), shadow, text: &words };
+        let (room, zone) = (Some(room), Some(zone));
+        let frame = Frame { kind: kind_of(&change.event), room, zone, shadow, drill, text: &words };
         let body = self.body(&frame, publication.number, now, about)?;
         Some((format!("sequence/{}", sequence.name), Urgency::Critical, body))
     }
@@ -274,8 +296,15 @@ impl Maker {
         let words = self.texts.notice(&self.site, notice, now);
         let (earliest, abortable) = match notice.stage {
             NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
-            _ => (None, None),
+            NoticeStage::Cutting { earliest } => (earliest, None),
+            NoticeStage::Prepare
+            | NoticeStage::Done
+            | NoticeStage::Failed
+            | NoticeStage::Aborted
+            | NoticeStage::AllClear => (None, None),
         };
+        let label = |span: Millis| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span.0)));
+        let stage_name = |next: u8| Some(sequence.stages.get(usize::from(next))?.name.as_str());
         let about = About::Notice(NoticeData {
             number: notice.number,
             sequence: &sequence.name,
@@ -284,12 +313,20 @@ impl Maker {
             what_to_do: &sequence.notice,
             run: notice.run.map(|run| run.0),
             earliest_ms: earliest.map(|span| span.0),
-            earliest: earliest.map(|span| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span.0)))),
+            earliest: earliest.map(label),
             abortable_ms: abortable.map(|span| span.0),
+            abortable_until: abortable.map(label),
+            next_stage: notice.next.and_then(stage_name),
+            affected: affected(&self.site, sequence),
+            autonomy: Autonomy::of(&self.site, sequence, notice),
+            evidence: text::evidence(&self.site, Some(sequence.trigger), &notice.evidence),
+            contact: sequence.contact.as_deref(),
+            previous: notice.previous,
         });
         let (room, zone) = self.place(notice.sequence);
-        let frame =
-            Frame { kind: "notice", room: Some(room), zone: Some(zone), shadow: notice.shadow, text: &words };
+        let (room, zone) = (Some(room), Some(zone));
+        let Notice { shadow, drill, .. } = *notice;
+        let frame = Frame { kind: "notice", room, zone, shadow, drill, text: &words };
         let body = self.body(&frame, publication.number, now, about)?;
         Some((format!("notice/{}", sequence.name), Urgency::Critical, body))
     }
@@ -302,6 +339,7 @@ impl Maker {
             zone: frame.zone,
             seq,
             shadow: frame.shadow,
+            drill: frame.drill,
             message: frame.text,
             about,
         };
@@ -329,6 +367,7 @@ fn kind_of(event: &SequenceEvent) -> &'static str {
         | SequenceEvent::StageSkipped(_)
         | SequenceEvent::StageFailed(..) => "sequence.step",
         SequenceEvent::Held(_) => "sequence.held",
+        SequenceEvent::Told { .. } => "sequence.told",
         SequenceEvent::Done => "sequence.done",
         SequenceEvent::Failed => "sequence.failed",
         SequenceEvent::Aborted { .. } => "sequence.aborted",

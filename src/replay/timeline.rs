@@ -141,7 +141,7 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
         }
         Fact::Sequence(change) => {
             let name = site[change.sequence].name.clone();
-            let said = text::sequence_event(site, change.sequence, change.now.mode, &change.event);
+            let said = text::sequence_event(site, change.sequence, &change.now, &change.event);
             let level = if change.event.word() == "mode" { Level::Normal } else { Level::Danger };
             (Kind::Sequence, name, level, change.event.word(), said)
         }

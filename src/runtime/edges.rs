@@ -201,7 +201,7 @@ impl Texts for Sentences {
     }
 
     fn sequence(&self, site: &Site, change: &SequenceChange, _: Now) -> String {
-        text::sequence_event(site, change.sequence, change.now.mode, &change.event)
+        text::sequence_event(site, change.sequence, &change.now, &change.event)
     }
 
     fn notice(&self, site: &Site, notice: &Notice, _: Now) -> String {

@@ -60,7 +60,7 @@ fn log_fact(site: &Site, fact: &Fact) {
             }
         }
         Fact::Sequence(change) => {
-            let event = text::sequence_event(site, change.sequence, change.now.mode, &change.event);
+            let event = text::sequence_event(site, change.sequence, &change.now, &change.event);
             tracing::warn!(sequence = site[change.sequence].name, event, "sequence");
         }
         Fact::Notice(notice) => {

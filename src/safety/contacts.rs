@@ -9,7 +9,7 @@ use crate::safety::quality::Picture;
 use crate::safety::reading::Reading;
 use crate::safety::risk::Evidence;
 use crate::safety::sequence::spec::{Condition, Expect, Stage};
-use crate::safety::sequence::{Phase, Sequences, StageFault, StageState};
+use crate::safety::sequence::{Phase, Sequences};
 use crate::safety::site::{AlarmSource, PointId, SequenceId, Site};
 use crate::units::Uptime;
 
@@ -207,21 +207,9 @@ fn kin(site: &Site, stage: &Stage) -> Vec<(SequenceId, usize)> {
 
 /// Whether a run that stands has given, or may have given, this stage's command.
 fn has_commanded(sequences: &Sequences, sequence: SequenceId, stage: usize) -> bool {
-    let Phase::Run(run) = &sequences.state(sequence).phase else { return false };
-    if run.shadow {
-        return false;
-    }
-    match run.stages.get(stage) {
-        // While it waits for another try, the one before may still have its effect.
-        Some(
-            StageState::Waiting
-            | StageState::Ordered
-            | StageState::Confirmed
-            | StageState::Verified
-            | StageState::Failed(StageFault::Drive(_) | StageFault::NoEffect(_)),
-        ) => true,
-        Some(StageState::Pending | StageState::Skipped | StageState::Failed(StageFault::Permissive(_)))
-        | None => false,
+    match &sequences.state(sequence).phase {
+        Phase::Run(run) => !run.shadow && run.has_commanded(stage),
+        Phase::Idle => false,
     }
 }
 

@@ -128,6 +128,11 @@ pub enum Request {
         /// The sequence.
         sequence: SequenceId,
     },
+    /// Rehearse: decide all that a cut decides, and write nothing.
+    Drill {
+        /// The sequence.
+        sequence: SequenceId,
+    },
 }
 
 impl Request {
@@ -146,6 +151,7 @@ impl Request {
             | Self::Disarm { .. }
             | Self::Select { .. }
             | Self::Start { .. }
+            | Self::Drill { .. }
             | Self::ResetSequence { .. } => None,
         }
     }
@@ -168,6 +174,10 @@ pub enum Refusal {
     LifeSafety,
     /// For no time at all, or for longer than the site allows.
     TooLong,
+    /// Somebody demanded this cut by hand: that is not taken back (I5).
+    ByHand,
+    /// It takes two: one person for each of the two steps.
+    SecondPerson,
     /// An alarm is taken out of service for a reason, in one line of at most 200 characters.
     NoReason,
 }

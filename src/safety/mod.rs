@@ -337,7 +337,10 @@ impl Safety {
             Phase::Run(run) => Some(run),
             Phase::Idle => None,
         };
-        let cutting = run.map(|run| if run.shadow { Priority::Medium } else { Priority::Critical });
+        // Rehearsing is no alarm: it must not be mistaken for a cut.
+        let cutting = run
+            .filter(|run| !run.cause.is_drill())
+            .map(|run| if run.shadow { Priority::Medium } else { Priority::Critical });
         let failed = run.filter(|run| !run.shadow).is_some_and(|run| {
             matches!(run.step, Step::Failed | Step::Held { .. })
                 || run.stages.iter().any(|stage| matches!(stage, StageState::Failed(_)))
@@ -389,6 +392,7 @@ fn grant(
         Request::Select { sequence } => (sequence, Wish::Select),
         Request::Start { sequence } => (sequence, Wish::Start),
         Request::ResetSequence { sequence } => (sequence, Wish::Reset),
+        Request::Drill { sequence } => (sequence, Wish::Drill),
         Request::Acknowledge { .. }
         | Request::ResetAlarm { .. }
         | Request::Shelve { .. }

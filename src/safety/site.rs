@@ -8,7 +8,7 @@
 
 use crate::safety::alarm::settings::AlarmSettings;
 use crate::safety::rules::Rule;
-use crate::safety::sequence::spec::Sequence;
+use crate::safety::sequence::spec::{CutBudget, Expect, Sequence};
 use crate::units::{Millis, Unit};
 
 macro_rules! ids {
@@ -53,6 +53,10 @@ ids! {
     RuleId => rules: Rule,
     /// One command that a sequence may give.
     ActionId => actions: Action,
+    /// Servers that live on any one of their feeds.
+    LoadGroupId => load_groups: LoadGroup,
+    /// One way by which power reaches a load group.
+    FeedId => feeds: Feed,
     /// One staged power cut.
     SequenceId => sequences: Sequence,
     /// One alarm that can stand.
@@ -85,8 +89,14 @@ pub struct Site {
     pub rules: Vec<Rule>,
     /// Commands that sequences may give: the only writes there are.
     pub actions: Vec<Action>,
+    /// Servers by how they are fed.
+    pub load_groups: Vec<LoadGroup>,
+    /// The ways by which power reaches them.
+    pub feeds: Vec<Feed>,
     /// Power cuts.
     pub sequences: Vec<Sequence>,
+    /// How much they may cut by themselves; `None` where no sequence cuts anything.
+    pub cut_budget: Option<CutBudget>,
     /// Alarms: of rules, devices, sequences and of emberwatch itself.
     pub alarms: Vec<Alarm>,
     /// How alarms are shelved, told anew and counted.
@@ -228,6 +238,26 @@ pub struct Action {
     pub device: DeviceId,
     /// Whether giving it twice is harmless.
     pub output: OutputKind,
+}
+
+/// Servers that live on any one of their feeds: never are two of these cut by emberwatch alone (I1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadGroup {
+    /// Id in notices: "row-3".
+    pub name: String,
+    /// For people: whose servers they are.
+    pub title: String,
+}
+
+/// One way by which power reaches a load group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// Id within its group: "a".
+    pub name: String,
+    /// Whom it feeds.
+    pub group: LoadGroupId,
+    /// What must be read, all of it on good data, for it to be known to carry power.
+    pub alive: Vec<Expect>,
 }
 
 /// How an output behaves when told twice.

@@ -5,7 +5,7 @@ use crate::safety::reading::{Distrust, ReadFault};
 use crate::safety::rules::limit::{Limit, Side, Step};
 use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind};
-use crate::safety::sequence::spec::{OnFail, OnRestart, Sequence, Stage, StageWhen};
+use crate::safety::sequence::spec::{Cuts, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use crate::safety::site::{
     ActionId, Alarm, Device, DeviceId, DeviceKind, Labels, Point, Room, RoomId, RuleId, SystemFault, Zone,
 };
@@ -99,7 +99,10 @@ fn cut(mode: Mode) -> Sequence {
     let stage = Stage {
         name: "open".into(),
         action: ActionId(0),
+        cuts: Cuts::Battery,
         when: StageWhen::Always,
+        requires: Vec::new(),
+        life_safety: false,
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(1000),
@@ -118,7 +121,10 @@ fn cut(mode: Mode) -> Sequence {
         countdown: Millis(60_000),
         on_restart: OnRestart::Resume,
         no_return: 0,
+        abort_input: None,
         notice: String::new(),
+        contact: None,
+        autonomy: None,
         stages: vec![stage],
     }
 }

@@ -191,6 +191,7 @@ impl Fold {
             if let Some(state) = run.stages.get_mut(usize::from(stage)) {
                 *state = StageState::Ordered;
             }
+            run.mark_commanded(stage);
             run.step = step;
             *boot = Arc::clone(&self.boot);
         }

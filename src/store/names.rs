@@ -3,7 +3,7 @@
 //! Names are unique within a site, except those of points, which are `device/point`. A name that the present
 //! configuration no longer has is found as nothing, never as something else.
 
-use crate::safety::site::{AlarmId, PointId, RuleId, SequenceId, Site};
+use crate::safety::site::{AlarmId, FeedId, PointId, RuleId, SequenceId, Site};
 
 /// `device/point`; `?` for an id that is none of this site's.
 pub(super) fn of_point(site: &Site, id: PointId) -> String {
@@ -21,6 +21,21 @@ pub(super) fn to_point(site: &Site, name: &str) -> Option<PointId> {
             && site.devices.get(candidate.device.index()).is_some_and(|owner| owner.name == device)
     };
     (0..site.points.len()).find(matches).map(PointId::at)
+}
+
+/// Load group and feed.
+pub(super) fn of_feed(site: &Site, id: FeedId) -> (String, String) {
+    let Some(feed) = site.feeds.get(id.index()) else { return ("?".to_owned(), "?".to_owned()) };
+    let group = site.load_groups.get(feed.group.index()).map_or("?", |group| &group.name);
+    (group.to_owned(), feed.name.clone())
+}
+
+/// The feed of these names.
+pub(super) fn to_feed(site: &Site, group: &str, name: &str) -> Option<FeedId> {
+    let matches = |feed: &crate::safety::site::Feed| {
+        feed.name == name && site.load_groups.get(feed.group.index()).is_some_and(|of| of.name == group)
+    };
+    site.feeds.iter().position(matches).map(FeedId::at)
 }
 
 /// The alarm's name.

@@ -76,6 +76,8 @@ pub enum Body {
         notice: u64,
         stage: NoticeWire,
         shadow: bool,
+        #[serde(default)]
+        drill: bool,
     },
     /// A vote came and went alone.
     LoneVote { rule: String, channel: String },
@@ -136,6 +138,7 @@ pub enum RequestWire {
     Select { sequence: String },
     Start { sequence: String },
     ResetSequence { sequence: String },
+    Drill { sequence: String },
 }
 
 /// Why a request was not followed.
@@ -151,6 +154,8 @@ pub enum RefusalWord {
     LifeSafety,
     TooLong,
     NoReason,
+    ByHand,
+    SecondPerson,
 }
 
 /// Whether a fact is kept at all.
@@ -203,6 +208,8 @@ impl Body {
                     Refusal::LifeSafety => RefusalWord::LifeSafety,
                     Refusal::TooLong => RefusalWord::TooLong,
                     Refusal::NoReason => RefusalWord::NoReason,
+                    Refusal::ByHand => RefusalWord::ByHand,
+                    Refusal::SecondPerson => RefusalWord::SecondPerson,
                 };
                 Self::Refused { by: by.to_string(), request: request_of(site, request), why }
             }
@@ -308,7 +315,7 @@ fn notice_of(site: &Site, notice: &Notice) -> Body {
         NoticeStage::Countdown { earliest, abortable } => {
             NoticeWire::Countdown { earliest: earliest.0, abortable: abortable.0 }
         }
-        NoticeStage::Cutting => NoticeWire::Cutting,
+        NoticeStage::Cutting { .. } => NoticeWire::Cutting,
         NoticeStage::Done => NoticeWire::Done,
         NoticeStage::Failed => NoticeWire::Failed,
         NoticeStage::Aborted => NoticeWire::Aborted,
@@ -322,6 +329,7 @@ fn notice_of(site: &Site, notice: &Notice) -> Body {
         notice: notice.number,
         stage,
         shadow: notice.shadow,
+        drill: notice.drill,
     }
 }
 
@@ -349,5 +357,6 @@ fn request_of(site: &Site, request: &Request) -> RequestWire {
         Request::Select { sequence: id } => RequestWire::Select { sequence: sequence(id) },
         Request::Start { sequence: id } => RequestWire::Start { sequence: sequence(id) },
         Request::ResetSequence { sequence: id } => RequestWire::ResetSequence { sequence: sequence(id) },
+        Request::Drill { sequence: id } => RequestWire::Drill { sequence: sequence(id) },
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::safety::fact::{DriveFault, Operator, OrderId};
 use crate::safety::memory::SequenceMemory;
-use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceState, StageFault, StageState, Step};
+use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceState, StageFault, StageState, Step, Told};
 use crate::safety::site::Site;
 use crate::store::names;
 use crate::store::wire::ModeWord;
@@ -30,7 +30,12 @@ pub struct RunWire {
     pub shadow: bool,
     pub step: StepWire,
     pub stages: Vec<StageWire>,
+    /// Missing in records of before there was such a field: what the stages say then.
+    pub commanded: Option<u32>,
     pub aborting: Option<String>,
+    /// Stage and persons.
+    #[serde(default)]
+    pub told: Option<(u8, u8)>,
 }
 
 /// What started a run.
@@ -40,6 +45,7 @@ pub struct RunWire {
 pub enum CauseWire {
     Vote { voting: u32, by_policy: bool },
     Manual { by: String },
+    Drill { by: String },
 }
 
 /// Where a run is.
@@ -47,15 +53,43 @@ pub enum CauseWire {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant and field is the one of the core's Step")]
 pub enum StepWire {
-    Countdown { until: u64 },
-    Rereading { stage: u8, attempt: u8, from: u64, until: u64 },
-    Waiting { stage: u8, attempt: u8, from: u64, until: u64 },
-    Ordered { stage: u8, order: u64, attempt: u8, answer_by: u64 },
-    Verifying { stage: u8, attempt: u8, after: u64, until: u64 },
-    Held { stage: u8 },
+    Countdown {
+        until: u64,
+    },
+    Rereading {
+        stage: u8,
+        attempt: u8,
+        from: u64,
+        until: u64,
+    },
+    Waiting {
+        stage: u8,
+        attempt: u8,
+        from: u64,
+        until: u64,
+    },
+    Ordered {
+        stage: u8,
+        order: u64,
+        attempt: u8,
+        answer_by: u64,
+    },
+    Verifying {
+        stage: u8,
+        attempt: u8,
+        after: u64,
+        until: u64,
+    },
+    Held {
+        stage: u8,
+        #[serde(default)]
+        until: Option<u64>,
+    },
     Done,
     Failed,
-    Aborted { by: String },
+    Aborted {
+        by: String,
+    },
 }
 
 /// What became of a stage.
@@ -80,6 +114,10 @@ pub enum StageFaultWire {
     Permissive(String),
     Drive(DriveWire),
     NoEffect(String),
+    Requires(u8),
+    /// Load group and feed.
+    LastFeed(String, String),
+    Budget,
 }
 
 /// What became of an order that was not confirmed.
@@ -123,6 +161,7 @@ impl RunWire {
         let cause = match &core.cause {
             Cause::Vote { voting, by_policy } => CauseWire::Vote { voting: *voting, by_policy: *by_policy },
             Cause::Manual { by } => CauseWire::Manual { by: by.to_string() },
+            Cause::Drill { by } => CauseWire::Drill { by: by.to_string() },
         };
         Self {
             id: core.id.0,
@@ -131,7 +170,9 @@ impl RunWire {
             shadow: core.shadow,
             step: StepWire::of(&core.step),
             stages: core.stages.iter().map(|stage| StageWire::of(site, *stage)).collect(),
+            commanded: Some(core.commanded),
             aborting: core.aborting.as_ref().map(ToString::to_string),
+            told: core.told.map(|told| (told.stage, told.persons)),
         }
     }
 
@@ -139,6 +180,7 @@ impl RunWire {
         let cause = match &self.cause {
             CauseWire::Vote { voting, by_policy } => Cause::Vote { voting: *voting, by_policy: *by_policy },
             CauseWire::Manual { by } => Cause::Manual { by: Operator::from(by.as_str()) },
+            CauseWire::Drill { by } => Cause::Drill { by: Operator::from(by.as_str()) },
         };
         Run {
             id: RunId(self.id),
@@ -147,9 +189,20 @@ impl RunWire {
             shadow: self.shadow,
             step: self.step.to(),
             stages: self.stages.iter().map(|stage| stage.to(site)).collect(),
+            commanded: self.commanded.unwrap_or_else(|| commanded_by(&self.stages)),
             aborting: self.aborting.as_deref().map(Operator::from),
+            told: self.told.map(|(stage, persons)| Told { stage, persons }),
         }
     }
+}
+
+/// The stages that had been commanded, as far as their states tell.
+fn commanded_by(stages: &[StageWire]) -> u32 {
+    let bit = |(index, stage): (usize, &StageWire)| match stage {
+        StageWire::Pending | StageWire::Skipped | StageWire::Failed(StageFaultWire::Permissive(_)) => 0,
+        _ => 1_u32.checked_shl(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(0),
+    };
+    stages.iter().enumerate().map(bit).fold(0, |all, bit| all | bit)
 }
 
 impl StepWire {
@@ -168,7 +221,7 @@ impl StepWire {
             Step::Verifying { stage, attempt, after, until } => {
                 Self::Verifying { stage, attempt, after: after.0, until: until.0 }
             }
-            Step::Held { stage } => Self::Held { stage },
+            Step::Held { stage, until } => Self::Held { stage, until: until.map(|until| until.0) },
             Step::Done => Self::Done,
             Step::Failed => Self::Failed,
             Step::Aborted { ref by } => Self::Aborted { by: by.to_string() },
@@ -190,7 +243,7 @@ impl StepWire {
             Self::Verifying { stage, attempt, after, until } => {
                 Step::Verifying { stage, attempt, after: Uptime(after), until: Uptime(until) }
             }
-            Self::Held { stage } => Step::Held { stage },
+            Self::Held { stage, until } => Step::Held { stage, until: until.map(Uptime) },
             Self::Done => Step::Done,
             Self::Failed => Step::Failed,
             Self::Aborted { ref by } => Step::Aborted { by: Operator::from(by.as_str()) },
@@ -230,6 +283,12 @@ impl StageFaultWire {
             StageFault::Permissive(point) => Self::Permissive(names::of_point(site, point)),
             StageFault::Drive(fault) => Self::Drive(fault.into()),
             StageFault::NoEffect(point) => Self::NoEffect(names::of_point(site, point)),
+            StageFault::Requires(stage) => Self::Requires(stage),
+            StageFault::LastFeed(feed) => {
+                let (group, feed) = names::of_feed(site, feed);
+                Self::LastFeed(group, feed)
+            }
+            StageFault::Budget => Self::Budget,
         }
     }
 
@@ -240,6 +299,12 @@ impl StageFaultWire {
             Self::Permissive(name) => names::to_point(site, name).map_or(unknown, StageFault::Permissive),
             Self::Drive(fault) => StageFault::Drive((*fault).into()),
             Self::NoEffect(name) => names::to_point(site, name).map_or(unknown, StageFault::NoEffect),
+            Self::Requires(stage) => StageFault::Requires(*stage),
+            // Without that feed the interlock is not known to be of this plant: it counts as spent, which commanded nothing.
+            Self::LastFeed(group, feed) => {
+                names::to_feed(site, group, feed).map_or(StageFault::Budget, StageFault::LastFeed)
+            }
+            Self::Budget => StageFault::Budget,
         }
     }
 }

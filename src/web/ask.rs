@@ -83,7 +83,7 @@ pub(super) async fn alarm(
 }
 
 /// `POST /api/v1/sequences/{id}/{verb}`: `abort` with the run that was seen or none, `arm`, `disarm`, `select`,
-/// `start`, `reset`.
+/// `start`, `reset`, `drill`.
 pub(super) async fn sequence(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -101,7 +101,12 @@ pub(super) async fn sequence(
         "select" => Wish::Select { sequence },
         "start" => Wish::Start { sequence },
         "reset" => Wish::ResetSequence { sequence },
-        _ => return Err(unknown("request; a sequence takes abort, arm, disarm, select, start and reset")),
+        "drill" => Wish::Drill { sequence },
+        _ => {
+            return Err(unknown(
+                "request; a sequence takes abort, arm, disarm, select, start, reset and drill",
+            ));
+        }
     };
     put(&app, by, wish).await
 }

@@ -54,6 +54,13 @@ impl Problem {
             Refusal::TooLong => {
                 ("too-long", "No time, or a longer one than `shelve_max` of the configuration: ask for less.")
             }
+            Refusal::ByHand => (
+                "by-hand",
+                "Somebody demanded this cut by hand: it is not taken back. Stop it at the device if you must.",
+            ),
+            Refusal::SecondPerson => {
+                ("second-person", "It takes two persons: one selects, another one starts within 10 seconds.")
+            }
             Refusal::NoReason => (
                 "no-reason",
                 "An alarm is taken out of service for a reason: one line of at most 200 characters.",

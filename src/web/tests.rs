@@ -110,7 +110,10 @@ fn site() -> Site {
         countdown: Millis(30_000),
         on_restart: OnRestart::Hold,
         no_return: 0,
+        abort_input: None,
         notice: String::new(),
+        contact: None,
+        autonomy: None,
         stages: vec![],
     };
     Site { alarms: vec![alarm], sequences: vec![sequence], ..Site::default() }

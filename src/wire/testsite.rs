@@ -7,7 +7,9 @@ use crate::safety::risk::Level;
 use crate::safety::rules::limit::{Limit, Side, Step};
 use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind, state};
-use crate::safety::sequence::spec::{Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
+use crate::safety::sequence::spec::{
+    Condition, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
+};
 use crate::safety::site::{
     Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, PointId,
     Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
@@ -130,11 +132,17 @@ fn sequence() -> Sequence {
         countdown: Millis::from_secs(30),
         on_restart: OnRestart::Hold,
         no_return: 1,
+        abort_input: None,
         notice: "Fail over to room 2.".into(),
+        contact: None,
+        autonomy: None,
         stages: vec![Stage {
             name: "Open breaker".into(),
             action: ActionId(0),
+            cuts: Cuts::Battery,
             when: StageWhen::Always,
+            requires: Vec::new(),
+            life_safety: false,
             permissives: vec![Expect { point: PointId(2), is: Condition::Is(1) }],
             permissive_age_max: Millis::from_secs(3),
             permissive_wait: Millis::from_secs(5),

@@ -8,8 +8,8 @@ pub use alarms::alarm_change;
 
 use crate::safety::fact::{DriveFault, Refusal, Request};
 use crate::safety::sequence::spec::Mode;
-use crate::safety::sequence::{Cause, Notice, NoticeStage, SequenceEvent, StageFault};
-use crate::safety::site::{Labels, PointId, RuleId, SequenceId, Site};
+use crate::safety::sequence::{Cause, Notice, NoticeStage, Phase, SequenceEvent, SequenceState, StageFault};
+use crate::safety::site::{FeedId, Labels, PointId, RuleId, SequenceId, Site};
 use crate::units::{Millis, Value};
 
 pub use crate::wire::evidence::{change, channels, evidence};
@@ -100,6 +100,7 @@ pub fn cause(site: &Site, sequence: SequenceId, cause: &Cause) -> String {
             text
         }
         Cause::Manual { by } => format!("started by hand by {by}"),
+        Cause::Drill { by } => format!("DRILL by {by}: nothing is written"),
     }
 }
 
@@ -122,7 +123,24 @@ pub fn stage_fault(site: &Site, fault: &StageFault) -> String {
         StageFault::Permissive(at) => format!("the permissive {} did not hold in time", point(site, at)),
         StageFault::Drive(why) => drive_fault(why),
         StageFault::NoEffect(at) => format!("confirmed, but {} did not follow", point(site, at)),
+        StageFault::Requires(stage) => {
+            format!("stage {} had to be verified before, and was not (interlock I2)", u32::from(stage) + 1)
+        }
+        StageFault::LastFeed(at) => format!(
+            "it would take the last feed of {}: {} is not known to carry power (interlock I1); two persons can order it",
+            site[site[at].group].title,
+            feed(site, at)
+        ),
+        StageFault::Budget => {
+            "as much as may be cut by itself was cut already (interlock I3); a person can order it".to_owned()
+        }
     }
+}
+
+/// A feed with its load group: "row-3/a".
+#[must_use]
+pub fn feed(site: &Site, feed: FeedId) -> String {
+    format!("{}/{}", site[site[feed].group].name, site[feed].name)
 }
 
 /// The word of a mode.
@@ -135,17 +153,22 @@ pub const fn mode(mode: Mode) -> &'static str {
     }
 }
 
-/// What happened to a sequence that is in `now` mode.
+/// What happened to a sequence that stands as in `now`.
 #[must_use]
-pub fn sequence_event(site: &Site, sequence: SequenceId, now: Mode, event: &SequenceEvent) -> String {
+pub fn sequence_event(
+    site: &Site,
+    sequence: SequenceId,
+    now: &SequenceState,
+    event: &SequenceEvent,
+) -> String {
     let spec = &site[sequence];
     let stage = |index: u8| {
         let name = spec.stages.get(usize::from(index)).map_or("?", |stage| stage.name.as_str());
         format!("stage {} of {} ({name})", u32::from(index) + 1, spec.stages.len())
     };
     let what = match event {
-        SequenceEvent::Mode { by: Some(by) } => format!("{by} set it to {}", mode(now)),
-        SequenceEvent::Mode { by: None } => format!("starts as {}", mode(now)),
+        SequenceEvent::Mode { by: Some(by) } => format!("{by} set it to {}", mode(now.mode)),
+        SequenceEvent::Mode { by: None } => format!("starts as {}", mode(now.mode)),
         SequenceEvent::Selected { by } => format!("{by} selected it"),
         SequenceEvent::Started => format!("the countdown of {} runs", span(spec.countdown)),
         SequenceEvent::Resumed => "resumed after a restart: devices are read first".to_owned(),
@@ -157,12 +180,19 @@ pub fn sequence_event(site: &Site, sequence: SequenceId, now: Mode, event: &Sequ
         SequenceEvent::StageSkipped(n) => format!("{} is not needed", stage(*n)),
         SequenceEvent::StageFailed(n, why) => format!("{} failed: {}", stage(*n), stage_fault(site, why)),
         SequenceEvent::Held(n) => format!("held at {}: a person must decide", stage(*n)),
+        SequenceEvent::Told { by: [first, second], stage: n } if first == second => {
+            format!("{first} told it to go on at {}", stage(*n))
+        }
+        SequenceEvent::Told { by: [first, second], stage: n } => {
+            format!("{first} and {second} told it to go on at {}", stage(*n))
+        }
         SequenceEvent::Done => "done and verified".to_owned(),
         SequenceEvent::Failed => format!("FAILED: {} is not isolated", site[spec.zone].name),
         SequenceEvent::Aborted { by } => format!("aborted by {by}"),
         SequenceEvent::Reset { by } => format!("reset by {by}"),
     };
-    format!("{}: {what}", spec.name)
+    let is_drill = matches!(&now.phase, Phase::Run(run) if run.cause.is_drill());
+    format!("{}{}: {what}", if is_drill { "DRILL, nothing is written: " } else { "" }, spec.name)
 }
 
 /// Why a request was not followed.
@@ -178,6 +208,8 @@ pub const fn refusal(why: Refusal) -> &'static str {
             "it is about life safety, or stands for other alarms: it cannot be shelved or taken out of service"
         }
         Refusal::TooLong => "that is no time, or longer than this site allows",
+        Refusal::ByHand => "somebody demanded this cut by hand: it is not taken back",
+        Refusal::SecondPerson => "it takes two persons: one selects, another one starts",
         Refusal::NoReason => {
             "an alarm is taken out of service for a reason: give it, in one line of at most 200 characters"
         }
@@ -205,6 +237,7 @@ pub fn request(site: &Site, request: &Request) -> String {
         Request::Select { sequence } => format!("select {}", site[*sequence].name),
         Request::Start { sequence } => format!("start {}", site[*sequence].name),
         Request::ResetSequence { sequence } => format!("reset {}", site[*sequence].name),
+        Request::Drill { sequence } => format!("rehearse {}", site[*sequence].name),
     }
 }
 
@@ -222,13 +255,20 @@ pub fn notice(site: &Site, notice: &Notice) -> String {
             }
             text
         }
-        NoticeStage::Cutting => format!("power of {zone} is being cut"),
+        NoticeStage::Cutting { earliest: None } => format!("power of {zone} is being cut"),
+        NoticeStage::Cutting { earliest: Some(earliest) } => {
+            format!("power of {zone} is being cut: more of it goes in {} at the earliest", span(earliest))
+        }
         NoticeStage::Done => format!("{zone} is isolated"),
         NoticeStage::Failed => format!("{zone} could NOT be isolated"),
         NoticeStage::Aborted => format!("the cut of {zone} was aborted"),
         NoticeStage::AllClear => format!("all clear: {zone} is no longer at warning, nothing was cut"),
     };
-    if notice.shadow { format!("{text} (only recorded: the sequence is not armed)") } else { text }
+    match (notice.drill, notice.shadow) {
+        (true, _) => format!("DRILL, nothing is cut: {text}"),
+        (false, true) => format!("{text} (only recorded: the sequence is not armed)"),
+        (false, false) => text,
+    }
 }
 
 /// A vote that nothing agreed with.
@@ -265,7 +305,12 @@ mod tests {
         let site = testsite::site();
         let event = SequenceEvent::StageFailed(0, StageFault::NoEffect(PointId(2)));
         assert_eq!(
-            sequence_event(&site, SequenceId(0), Mode::Armed, &event),
+            sequence_event(
+                &site,
+                SequenceId(0),
+                &SequenceState { mode: Mode::Armed, phase: Phase::Idle },
+                &event
+            ),
             "cut-rack-1: stage 1 of 1 (Open breaker) failed: confirmed, but position of brk-1 did not follow"
         );
     }

@@ -231,6 +231,11 @@ grace = "15s"
 one_vote_per = []
 repair_within = "72h"
 
+[cut_budget]
+per_zone_max = 3
+rate_max = 10
+rate_within = "10min"
+
 [[sequence]]
 id = "cut"
 zone = "rack-1"
@@ -244,6 +249,7 @@ notice = "Fail over now."
 [[sequence.stage]]
 name = "open the contactor"
 action = "box-1/open"
+cuts = "battery"
 when = "always"
 permissives = []
 permissive_age_max = "1s"

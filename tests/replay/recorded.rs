@@ -47,7 +47,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         Fact::Alarm(change) => {
             format!("{} {} #{}", text::alarm_change(site, change), change.event.word(), change.now.occurrence)
         }
-        Fact::Sequence(change) => text::sequence_event(site, change.sequence, change.now.mode, &change.event),
+        Fact::Sequence(change) => text::sequence_event(site, change.sequence, &change.now, &change.event),
         Fact::Notice(notice) => format!("{} #{}", text::notice(site, notice), notice.number),
         Fact::LoneVote { rule, channel } => text::lone_vote(site, *rule, *channel),
         Fact::Reading { .. }

@@ -116,6 +116,9 @@ fn sequence_entry(plant: &Plant, ms: u64, change: &SequenceChange) -> Entry {
             let says = format!("held at {}", spec.stages[usize::from(*index)].name);
             Entry { ms, kind: "sequence", subject: spec.name.clone(), says }
         }
+        SequenceEvent::Told { by: [first, second], stage: index } => {
+            stage(index, format!("told to go on by {first} and {second}"))
+        }
         SequenceEvent::Mode { .. } => {
             let says = format!("mode {}", plain(&change.now.mode));
             Entry { ms, kind: "sequence", subject: spec.name.clone(), says }
@@ -145,8 +148,9 @@ fn quality(reading: &Reading) -> String {
 fn notice_words(stage: &NoticeStage) -> String {
     match stage {
         NoticeStage::Countdown { earliest, .. } => format!("countdown, {earliest}"),
+        NoticeStage::Cutting { earliest: Some(earliest) } => format!("cutting, {earliest}"),
+        NoticeStage::Cutting { earliest: None } => "cutting".into(),
         NoticeStage::Prepare
-        | NoticeStage::Cutting
         | NoticeStage::Done
         | NoticeStage::Failed
         | NoticeStage::Aborted
@@ -168,5 +172,6 @@ fn request_words(request: &Request) -> &'static str {
         Request::Select { .. } => "select",
         Request::Start { .. } => "start",
         Request::ResetSequence { .. } => "reset-sequence",
+        Request::Drill { .. } => "drill",
     }
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::sequence::spec::{
-    Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
+    Condition, CutBudget, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
 use emberwatch::safety::site::{
-    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Frozen, Heartbeat, Labels,
-    OutputKind, Point, PointId, Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
+    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Feed, FeedId, Frozen, Heartbeat,
+    Labels, LoadGroup, LoadGroupId, OutputKind, Point, PointId, Room, RoomId, RuleId, SequenceId, Site,
+    SystemFault, Zone, ZoneId,
 };
 use emberwatch::units::{Millis, Unit};
 use serde::Deserialize;
@@ -29,6 +30,9 @@ pub(crate) struct SiteText {
     #[serde(default)]
     alarms: AlarmsText,
     #[serde(default)]
+    load_group: Vec<LoadGroupText>,
+    cut_budget: Option<BudgetText>,
+    #[serde(default)]
     sequence: Vec<SequenceText>,
     #[serde(default)]
     pub(crate) breaker: Vec<BreakerText>,
@@ -39,6 +43,22 @@ pub(crate) struct SiteText {
 struct AlarmsText {
     re_alarm: Option<Duration>,
     shelve_max: Option<Duration>,
+}
+
+/// The feeds of a load group, and what shows that each carries power.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadGroupText {
+    id: String,
+    feed: BTreeMap<String, Vec<ExpectText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BudgetText {
+    per_zone_max: u8,
+    rate_max: u8,
+    rate_within: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +116,7 @@ struct SequenceText {
     on_restart: Word<OnRestart>,
     /// The name of the first stage that cannot be aborted; without it every stage can.
     no_return: Option<String>,
+    abort_input: Option<ExpectText>,
     stage: Vec<StageText>,
 }
 
@@ -106,6 +127,14 @@ struct StageText {
     action: String,
     #[serde(default)]
     after_failure: bool,
+    /// It waits for this many persons.
+    by_persons: Option<u8>,
+    /// `["nothing"]`, or feeds; a battery if left out.
+    cuts: Option<Vec<String>>,
+    #[serde(default)]
+    requires: Vec<String>,
+    #[serde(default)]
+    life_safety: bool,
     permissives: Vec<ExpectText>,
     permissive_age_max: Duration,
     permissive_wait: Duration,
@@ -114,6 +143,8 @@ struct StageText {
     verify_within: Duration,
     attempts: u8,
     on_fail: Word<OnFail>,
+    /// Held for no longer than this.
+    hold_for: Option<Duration>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,7 +214,19 @@ impl Plant {
     }
 
     fn expects(&self, texts: &[ExpectText]) -> Vec<Expect> {
-        texts.iter().map(|text| Expect { point: self.point(&text.point), is: text.condition() }).collect()
+        texts.iter().map(|text| self.expect(text)).collect()
+    }
+
+    fn expect(&self, text: &ExpectText) -> Expect {
+        Expect { point: self.point(&text.point), is: text.condition() }
+    }
+
+    /// `group/feed`.
+    fn feed(&self, name: &str) -> FeedId {
+        let site = &self.site;
+        let full = |feed: &Feed| format!("{}/{}", site[feed.group].name, feed.name);
+        let found = site.feeds.iter().position(|feed| full(feed) == name);
+        FeedId::at(found.unwrap_or_else(|| panic!("no feed is called `{name}`")))
     }
 }
 
@@ -222,6 +265,19 @@ impl SiteText {
             plant.site.devices[device.index()].switches = true;
             plant.site.actions.push(Action { name: breaker.id.clone(), device, output: breaker.output.0 });
         }
+        for group in &self.load_group {
+            let id = LoadGroupId::at(plant.site.load_groups.len());
+            plant.site.load_groups.push(LoadGroup { name: group.id.clone(), title: group.id.clone() });
+            for (name, alive) in &group.feed {
+                let feed = Feed { name: name.clone(), group: id, alive: plant.expects(alive) };
+                plant.site.feeds.push(feed);
+            }
+        }
+        plant.site.cut_budget = self.cut_budget.as_ref().map(|budget| CutBudget {
+            per_zone_max: budget.per_zone_max,
+            rate_max: budget.rate_max,
+            rate_within: budget.rate_within.0,
+        });
         for sequence in &self.sequence {
             let sequence = sequence.sequence(&plant);
             plant.site.sequences.push(sequence);
@@ -345,19 +401,39 @@ impl SequenceText {
             countdown: self.countdown.0,
             on_restart: self.on_restart.0,
             no_return: u8::try_from(no_return).expect("few stages"),
+            abort_input: self.abort_input.as_ref().map(|input| plant.expect(input)),
             notice: String::new(),
-            stages: self.stage.iter().map(|stage| stage.stage(plant)).collect(),
+            contact: None,
+            autonomy: None,
+            stages: self.stage.iter().map(|stage| stage.stage(plant, &self.stage)).collect(),
         }
     }
 }
 
 impl StageText {
-    fn stage(&self, plant: &Plant) -> Stage {
+    fn stage(&self, plant: &Plant, all: &[Self]) -> Stage {
         let actions = plant.site.actions.iter().map(|action| action.name.as_str());
         Stage {
             name: self.name.clone(),
             action: ActionId::at(position("breaker", &self.action, actions)),
-            when: if self.after_failure { StageWhen::AfterFailure } else { StageWhen::Always },
+            cuts: match self.cuts.as_deref() {
+                None => Cuts::Battery,
+                Some([word]) if word == "battery" => Cuts::Battery,
+                Some([word]) if word == "nothing" => Cuts::Nothing,
+                Some(feeds) => Cuts::Feeds(feeds.iter().map(|feed| plant.feed(feed)).collect()),
+            },
+            when: match (self.by_persons, self.after_failure) {
+                (Some(persons), _) => StageWhen::ByPersons(persons),
+                (None, true) => StageWhen::AfterFailure,
+                (None, false) => StageWhen::Always,
+            },
+            requires: self
+                .requires
+                .iter()
+                .map(|name| position("stage", name, all.iter().map(|stage| stage.name.as_str())))
+                .map(|place| u8::try_from(place).expect("few stages"))
+                .collect(),
+            life_safety: self.life_safety,
             permissives: plant.expects(&self.permissives),
             permissive_age_max: self.permissive_age_max.0,
             permissive_wait: self.permissive_wait.0,
@@ -365,7 +441,7 @@ impl StageText {
             verify: plant.expects(&self.verify),
             verify_within: self.verify_within.0,
             attempts: self.attempts,
-            on_fail: self.on_fail.0,
+            on_fail: self.hold_for.map_or(self.on_fail.0, |wait| OnFail::HoldFor(wait.0)),
         }
     }
 }

@@ -308,6 +308,7 @@ impl<'a> Play<'a> {
             "disarm" => Request::Disarm { sequence: sequence() },
             "select" => Request::Select { sequence: sequence() },
             "start" => Request::Start { sequence: sequence() },
+            "drill" => Request::Drill { sequence: sequence() },
             "reset-sequence" => Request::ResetSequence { sequence: sequence() },
             other => panic!("nobody can ask to `{other}`"),
         };

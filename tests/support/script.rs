@@ -109,7 +109,7 @@ pub(crate) enum Behaviour {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
     pub(crate) who: String,
-    /// acknowledge, reset-alarm, shelve, unshelve, out-of-service, in-service, abort, arm, disarm, select, start, reset-sequence
+    /// acknowledge, reset-alarm, shelve, unshelve, out-of-service, in-service, abort, arm, disarm, select, start, reset-sequence, drill
     pub(crate) what: String,
     pub(crate) sequence: Option<String>,
     pub(crate) alarm: Option<String>,

@@ -8,7 +8,7 @@ use emberwatch::safety::fact::Fact;
 use emberwatch::safety::risk::{Evidence, Level};
 use emberwatch::safety::rules::limit::{Limit, Side};
 use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
-use emberwatch::safety::sequence::spec::{Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
+use emberwatch::safety::sequence::spec::{Cuts, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use emberwatch::safety::site::*;
 use emberwatch::units::{Millis, Now, Unit, Uptime, Value, WallTime};
 
@@ -67,6 +67,8 @@ pub(crate) fn site() -> Arc<Site> {
         redundant: Vec::new(),
         rules: vec![rule()],
         actions: vec![Action { name: "relay-1/open".into(), device: DeviceId(1), output: OutputKind::Pulse }],
+        load_groups: vec![LoadGroup { name: "row-1".into(), title: "Server row 1".into() }],
+        feeds: vec![Feed { name: "a".into(), group: LoadGroupId(0), alive: Vec::new() }],
         sequences: vec![sequence()],
         alarms: vec![
             alarm("temp-high", AlarmSource::Rule(RuleId(0))),
@@ -96,7 +98,10 @@ fn sequence() -> Sequence {
     let stage = |name: &str| Stage {
         name: name.into(),
         action: ActionId(0),
+        cuts: Cuts::Battery,
         when: StageWhen::Always,
+        requires: Vec::new(),
+        life_safety: false,
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(5000),
@@ -115,7 +120,10 @@ fn sequence() -> Sequence {
         countdown: Millis(30_000),
         on_restart: OnRestart::Hold,
         no_return: 1,
+        abort_input: None,
         notice: "fail over now".into(),
+        contact: None,
+        autonomy: None,
         stages: vec![stage("open string"), stage("open bank")],
     }
 }

@@ -71,7 +71,7 @@ impl Narrator {
                 }
             }
             Fact::Sequence(change) => {
-                self.line(&text::sequence_event(&site, change.sequence, change.now.mode, &change.event));
+                self.line(&text::sequence_event(&site, change.sequence, &change.now, &change.event));
             }
             Fact::Notice(notice) => {
                 self.line(&format!("notice to service owners: {}", text::notice(&site, notice)));

@@ -116,7 +116,8 @@ fn subject(request: &RequestWire) -> &str {
         | RequestWire::Disarm { sequence }
         | RequestWire::Select { sequence }
         | RequestWire::Start { sequence }
-        | RequestWire::ResetSequence { sequence } => sequence,
+        | RequestWire::ResetSequence { sequence }
+        | RequestWire::Drill { sequence } => sequence,
     }
 }
 
@@ -125,6 +126,7 @@ fn asked(request: &RequestWire) -> String {
         RequestWire::Acknowledge { .. } => "acknowledge",
         RequestWire::ResetAlarm { .. } | RequestWire::ResetSequence { .. } => "reset",
         RequestWire::Shelve { .. } => "shelve",
+        RequestWire::Drill { .. } => "rehearse",
         RequestWire::Unshelve { .. } => "unshelve",
         RequestWire::OutOfService { .. } => "take out of service",
         RequestWire::InService { .. } => "put back into service",
@@ -147,5 +149,7 @@ const fn refusal(why: RefusalWord) -> &'static str {
         RefusalWord::LifeSafety => "life safety",
         RefusalWord::TooLong => "too long",
         RefusalWord::NoReason => "no reason given",
+        RefusalWord::ByHand => "demanded by hand",
+        RefusalWord::SecondPerson => "it takes two persons",
     }
 }

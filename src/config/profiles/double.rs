@@ -1,6 +1,6 @@
 //! A profile for tests, with what the built-in ones need not have: a pulse, a command that only echoes.
 
-use super::{ActionView, Arc, DeviceKind, Labels, OutputKind, PointView, Profile, ProfileView, Unit};
+use super::{ActionView, Arc, DeviceKind, Labels, Millis, OutputKind, PointView, Profile, ProfileView, Unit};
 
 /// Points: `level` (degC, 0..100, fast), `position` (states, slow), `coil` (echo of `switch`).
 pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
@@ -17,6 +17,8 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
         name: name.to_owned(),
         output,
         echoes: echo.map(str::to_owned).into_iter().collect(),
+        travel: Millis::ZERO,
+        irrevocable: name == "shut-down",
     };
     ProfileView {
         id: "double".to_owned(),
@@ -29,6 +31,7 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
         actions: vec![
             action("switch", OutputKind::Level, Some("coil")),
             action("kick", OutputKind::Pulse, None),
+            action("shut-down", OutputKind::Level, None),
         ],
         profile,
     }

@@ -16,7 +16,7 @@ use crate::config::files;
 use crate::config::node::At;
 use crate::field::profile::Profile;
 use crate::safety::site::{DeviceKind, Labels, OutputKind};
-use crate::units::Unit;
+use crate::units::{Millis, Unit};
 
 /// One profile, as far as the configuration looks at it.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ pub(super) struct ActionView {
     pub(super) output: OutputKind,
     /// Points that read the very coils or registers that are commanded: no proof of an effect.
     pub(super) echoes: Vec<String>,
+    /// How long its switch takes to move, as the maker says.
+    pub(super) travel: Millis,
+    /// The device goes on by itself once it was told.
+    pub(super) irrevocable: bool,
 }
 
 /// A fault of a profile file: where in its text, what, and what to do.

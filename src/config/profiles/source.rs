@@ -48,6 +48,8 @@ fn action(points: &[PointSpec], action: &ActionSpec) -> ActionView {
         name: action.name.clone(),
         output: action.output,
         echoes: echoes.map(|point| point.name.clone()).collect(),
+        travel: action.travel,
+        irrevocable: action.irrevocable,
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! A sequence is refused unless every stage has an effect that can be seen: a command is not an effect.
 
+mod clauses;
 mod expect;
+mod loads;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::complaint::{Desk, Place};
 use crate::config::explain::Code;
 use crate::config::names::Names;
+use crate::config::node::{At, Node};
 use crate::config::plant::Plant;
 use crate::config::rules::Rules;
 use crate::config::table::Table;
@@ -18,7 +21,8 @@ use crate::safety::risk::Level;
 use crate::safety::rules::RuleKind;
 use crate::safety::rules::together::{CHANNELS_MAX, Together};
 use crate::safety::sequence::spec::{Mode, OnRestart, Sequence};
-use crate::safety::site::{DeviceId, RuleId, ZoneId};
+use crate::safety::site::{DeviceId, PointId, RuleId, ZoneId};
+use crate::units::Unit;
 
 const MODES: &[(&str, Mode)] =
     &[("disabled", Mode::Disabled), ("shadow", Mode::Shadow), ("armed", Mode::Armed)];
@@ -37,11 +41,14 @@ pub(super) fn read(
     plant: &mut Plant,
     rules: &Rules,
 ) -> Vec<Option<Sequence>> {
+    loads::groups(desk, root, plant);
     let mut names = Names::new("sequence");
-    let mut sequences = Vec::new();
+    let mut sequences: Vec<Option<Sequence>> = Vec::new();
     for (index, table) in root.tables(desk, "sequence").into_iter().enumerate() {
         sequences.push(sequence(desk, table, plant, rules, &mut names, index));
     }
+    let cuts = |sequence: &Sequence| sequence.stages.iter().any(|stage| stage.cuts.something());
+    plant.site.cut_budget = loads::budget(desk, root, sequences.iter().flatten().any(cuts));
     sequences
 }
 
@@ -67,6 +74,9 @@ fn sequence(
     let on_restart = table.need(desk, "on_restart", value::word(ON_RESTART));
     let no_return = table.need(desk, "no_return", value::whole(0..=255));
     let notice = table.need(desk, "notice", value::filled);
+    let contact = table.may(desk, "contact", value::filled);
+    let abort_input = table.may(desk, "abort_input", |d, k, n| expect::read(d, k, n, plant));
+    let autonomy = table.may(desk, "autonomy", |d, k, n| autonomy(d, k, n, plant));
     let stages = table.tables(desk, "stage");
     let at = table.at;
     table.finish(desk);
@@ -85,9 +95,10 @@ fn sequence(
             .label("counted from zero")
             .help(format!("write 0 to {count}; {count} means that the cut can be aborted to its end"));
     }
-    let stages: Vec<_> = stages.into_iter().map(|stage| stage::read(desk, stage, plant)).collect();
+    let stages = stage::read_all(desk, stages, plant, no_return.as_ref());
     if let (Some((at, rule)), Some(zone)) = (trigger, zone) {
-        check_trigger(desk, plant, rules, (at, rule), zone, mode);
+        let cuts = stages.iter().any(|stage| stage.as_ref().is_none_or(|stage| stage.cuts.something()));
+        check_trigger(desk, plant, rules, &Trigger { at, index: rule, zone, mode, cuts });
     }
     let name = id?.value;
     Some(Sequence {
@@ -99,19 +110,39 @@ fn sequence(
         countdown: countdown?.value,
         on_restart: on_restart?,
         no_return: u8::try_from(no_return?.value).ok()?,
+        abort_input: abort_input.map(|(_, expect)| expect),
         notice: notice?.value,
+        contact: contact.map(|contact| contact.value),
+        autonomy,
         stages: stages.into_iter().collect::<Option<_>>()?,
     })
 }
 
-fn check_trigger(
-    desk: &mut Desk,
-    plant: &Plant,
-    rules: &Rules,
-    (at, index): (Place, usize),
+/// A point that counts minutes or seconds.
+fn autonomy(desk: &mut Desk, key: &str, node: At<Node>, plant: &Plant) -> Option<PointId> {
+    let name = value::text(desk, key, node)?;
+    let point = plant.point(desk, &name)?;
+    let unit = plant.site[point].unit;
+    if !matches!(unit, Unit::Minute | Unit::Second) {
+        desk.say(Code::Expectation, name.at, "this point does not tell a time")
+            .label(format!("its unit is `{}`", unit.symbol()))
+            .help("name the point by which the UPS tells how long it can carry its load");
+    }
+    Some(point)
+}
+
+/// What triggers a sequence, and what it may do.
+struct Trigger {
+    at: Place,
+    index: usize,
     zone: usize,
     mode: Option<Mode>,
-) {
+    /// Whether any stage cuts something.
+    cuts: bool,
+}
+
+fn check_trigger(desk: &mut Desk, plant: &Plant, rules: &Rules, trigger: &Trigger) {
+    let Trigger { at, index, zone, mode, cuts } = *trigger;
     if !rules.votes[index] {
         desk.say(Code::TriggerNotAVote, at, "a sequence is triggered by a vote")
             .label("this rule judges points")
@@ -120,9 +151,12 @@ fn check_trigger(
     }
     let Some(rule) = &rules.judged[index] else { return };
     let RuleKind::Together(vote) = &rule.kind else { return };
-    if vote.level != Level::Danger {
-        desk.say(Code::TriggerNotAVote, at, format!("this vote means {}, not danger", vote.level.word()))
-            .help("only a vote that means danger may cut: write level = \"danger\" in it");
+    if vote.level != Level::Danger && cuts {
+        desk.say(Code::HarmlessTrigger, at, format!("this vote means {}, not danger", vote.level.word()))
+            .label("and a stage of this sequence cuts something")
+            .help(
+                "write level = \"danger\" in the vote, or move what cuts nothing into a sequence of its own",
+            );
     }
     if rule.zone.index() != zone {
         let other = &plant.site[rule.zone].name;
@@ -130,16 +164,40 @@ fn check_trigger(
             .label("another zone than the sequence's")
             .help("name a vote of the zone that is cut");
     }
-    if vote.needed == 1 && 1 < vote.channels.len() && mode == Some(Mode::Armed) {
+    if cuts && vote.needed == 1 && 1 < vote.channels.len() && mode == Some(Mode::Armed) {
         desk.say(Code::OneVoteCuts, at, format!("one of {} channels alone can cut", vote.channels.len()))
             .label("needs one vote, and the sequence is armed")
             .help("write needed = 2 or more");
     }
     let most = most_of_one_device(plant, rules, vote);
+    if !cuts {
+        return;
+    }
     if usize::from(vote.needed).max(2) <= most {
         desk.say(Code::OneDeviceVotes, at, format!("{most} votes are on one device"))
             .label(format!("needs {} of {}", vote.needed, vote.channels.len()))
             .help("one failing device could start a cut: write one_vote_per = [\"device\"], or use other devices");
+    } else {
+        check_links(desk, plant, rules, at, vote);
+    }
+}
+
+/// All channels over one link: whatever happens to it happens to the vote.
+fn check_links(desk: &mut Desk, plant: &Plant, rules: &Rules, at: Place, vote: &Together) {
+    let mut links: BTreeSet<usize> = BTreeSet::new();
+    for channel in &vote.channels {
+        let Some(rule) = &rules.judged[channel.index()] else { return };
+        for point in rule.kind.points() {
+            let device = plant.site[point].device;
+            links.extend(
+                plant.links.iter().position(|link| link.devices.iter().any(|of| of.device == device)),
+            );
+        }
+    }
+    if let (Some(link), 1, 2..) = (links.first(), links.len(), vote.channels.len()) {
+        desk.say(Code::OneLinkVotes, at, format!("all votes come over link `{}`", plant.links[*link].name))
+            .label("a single point of failure")
+            .help("read one channel over another link");
     }
 }
 

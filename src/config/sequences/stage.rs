@@ -7,16 +7,18 @@ use crate::config::plant::Plant;
 use crate::config::table::Table;
 use crate::config::value;
 use crate::field::options::LinkOptions;
-use crate::safety::sequence::spec::{ATTEMPTS_MAX, Expect, OnFail, Stage, StageWhen};
+use crate::safety::sequence::spec::{ATTEMPTS_MAX, Cuts, Expect, Stage, StageWhen};
 use crate::safety::site::{Action, ActionId, DeviceId, OutputKind};
 use crate::units::Millis;
 
-use super::expect;
+use super::{clauses, expect};
 
-const WHEN: &[(&str, StageWhen)] =
-    &[("always", StageWhen::Always), ("after_failure", StageWhen::AfterFailure)];
-
-const ON_FAIL: &[(&str, OnFail)] = &[("next", OnFail::Next), ("hold", OnFail::Hold)];
+const WHEN: &[(&str, StageWhen)] = &[
+    ("always", StageWhen::Always),
+    ("after_failure", StageWhen::AfterFailure),
+    ("by_person", StageWhen::ByPersons(1)),
+    ("by_two_persons", StageWhen::ByPersons(2)),
+];
 
 /// How long a stage may wait for its turn or its permissives.
 const WAIT_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
@@ -27,11 +29,51 @@ const PERMISSIVE_AGE_MAX: Millis = Millis(5_000);
 /// Periods of the feedback that verifying takes: one read may be under way when the command is given.
 const VERIFY_POLLS_MIN: u64 = 2;
 
-/// Reads one `[[sequence.stage]]`.
-pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant) -> Option<Stage> {
+/// Reads every `[[sequence.stage]]` of a sequence, and what they say of each other.
+pub(super) fn read_all(
+    desk: &mut Desk,
+    tables: Vec<Table>,
+    plant: &mut Plant,
+    no_return: Option<&At<i64>>,
+) -> Vec<Option<Stage>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut stages = Vec::new();
+    for (index, table) in tables.into_iter().enumerate() {
+        let at = table.at;
+        let Read { stage, name, irrevocable } = read(desk, table, plant, &names);
+        names.push(name);
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        if let (true, Some(no_return)) = (irrevocable, no_return)
+            && index < no_return.value
+        {
+            desk.say(
+                Code::CannotAbort,
+                no_return.at,
+                "the cut could still be aborted when this cannot be taken back",
+            )
+            .label(format!("no_return is {}", no_return.value))
+            .also(at, "the command of this stage cannot be taken back")
+            .help(format!("write no_return = {index} or less"));
+        }
+        stages.push(stage);
+    }
+    stages
+}
+
+/// One stage, as far as it could be read.
+struct Read {
+    stage: Option<Stage>,
+    name: String,
+    irrevocable: bool,
+}
+
+/// Reads one `[[sequence.stage]]` that follows those of these names.
+fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant, before: &[String]) -> Read {
     let name = table.need(desk, "name", value::filled);
     let action = table.need(desk, "action", value::text);
+    let cuts = table.need(desk, "cuts", |d, k, n| clauses::cuts(d, k, n, plant));
     let when = table.need(desk, "when", value::word(WHEN));
+    let (requires, life_safety) = clauses::requires(desk, &mut table, before);
     let permissives = table.need(desk, "permissives", value::list(|d, k, n| expect::read(d, k, n, plant)));
     let age = table.need(desk, "permissive_age_max", value::duration(1..=3_600_000));
     let permissive_wait = table.need(desk, "permissive_wait", value::duration(WAIT_MS));
@@ -39,43 +81,47 @@ pub(super) fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant) -> Opti
     let verify = table.need(desk, "verify", value::list(|d, k, n| expect::read(d, k, n, plant)));
     let verify_within = table.need(desk, "verify_within", value::duration(VERIFY_MS));
     let attempts = table.need(desk, "attempts", value::whole(1..=i64::from(ATTEMPTS_MAX)));
-    let on_fail = table.need(desk, "on_fail", value::word(ON_FAIL));
+    let on_fail = table.need(desk, "on_fail", clauses::on_fail);
     table.finish(desk);
     let found = action.as_ref().and_then(|action| find_action(desk, plant, action));
     if let (Some(age), Some(permissives)) = (&age, &permissives) {
         check_age(desk, plant, age, &permissives.value);
     }
     if let Some(verify) = &verify {
-        check_feedback(desk, plant, verify, found.as_ref());
+        // A siren has no contact that shows it; what cuts nothing may be verified by its own command.
+        let proof = found.as_ref().filter(|_| cuts.as_ref().is_none_or(Cuts::something));
+        check_feedback(desk, plant, verify, proof);
         if let Some(within) = &verify_within {
-            check_verify_time(desk, plant, within, &verify.value);
+            let travel = found.as_ref().map_or(Millis::ZERO, |found| found.travel);
+            check_verify_time(desk, plant, within, &verify.value, travel);
         }
     }
-    if let (Some(attempts), Some(found)) = (&attempts, &found)
-        && found.output == OutputKind::Pulse
-        && 1 < attempts.value
-    {
-        desk.say(Code::PulseTwice, attempts.at, "a pulse is never given twice by itself")
-            .label("this action acts each time it is told")
-            .help("write attempts = 1");
-    }
     if let (Some(action), Some(found)) = (&action, &found) {
+        check_attempts(desk, attempts.as_ref(), found);
         check_link(desk, plant, action, found.device);
     }
+    let irrevocable = found.as_ref().is_some_and(|found| found.irrevocable);
     let expects = |list: At<Vec<(Place, Expect)>>| list.value.into_iter().map(|(_, expect)| expect).collect();
-    Some(Stage {
-        name: name?.value,
-        action: enter(plant, action?.value, found?),
-        when: when?,
-        permissives: expects(permissives?),
-        permissive_age_max: age?.value,
-        permissive_wait: permissive_wait?.value,
-        delay: delay?.value,
-        verify: expects(verify?),
-        verify_within: verify_within?.value,
-        attempts: u8::try_from(attempts?.value).ok()?,
-        on_fail: on_fail?,
-    })
+    let name_text = name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+    let stage = || {
+        Some(Stage {
+            name: name?.value,
+            action: enter(plant, action?.value, found?),
+            cuts: cuts?,
+            when: when?,
+            requires: requires?,
+            life_safety,
+            permissives: expects(permissives?),
+            permissive_age_max: age?.value,
+            permissive_wait: permissive_wait?.value,
+            delay: delay?.value,
+            verify: expects(verify?),
+            verify_within: verify_within?.value,
+            attempts: u8::try_from(attempts?.value).ok()?,
+            on_fail: on_fail?,
+        })
+    };
+    Read { stage: stage(), name: name_text, irrevocable }
 }
 
 struct Found {
@@ -83,6 +129,10 @@ struct Found {
     action: String,
     output: OutputKind,
     echoes: Vec<String>,
+    /// How long the switch takes to move.
+    travel: Millis,
+    /// The device goes on by itself once it was told.
+    irrevocable: bool,
 }
 
 fn find_action(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<Found> {
@@ -93,6 +143,8 @@ fn find_action(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<Foun
             action: rest.value,
             output: action.output,
             echoes: action.echoes.clone(),
+            travel: action.travel,
+            irrevocable: action.irrevocable,
         });
     }
     let known = view.actions.iter().map(|action| action.name.as_str());
@@ -169,12 +221,35 @@ fn check_feedback(desk: &mut Desk, plant: &Plant, verify: &At<Vec<(Place, Expect
     }
 }
 
-fn check_verify_time(desk: &mut Desk, plant: &Plant, within: &At<Millis>, verify: &[(Place, Expect)]) {
+/// A pulse is told once.
+fn check_attempts(desk: &mut Desk, attempts: Option<&At<i64>>, found: &Found) {
+    if let Some(attempts) = attempts
+        && found.output == OutputKind::Pulse
+        && 1 < attempts.value
+    {
+        desk.say(Code::PulseTwice, attempts.at, "a pulse is never given twice by itself")
+            .label("this action acts each time it is told")
+            .help("write attempts = 1");
+    }
+}
+
+fn check_verify_time(
+    desk: &mut Desk,
+    plant: &Plant,
+    within: &At<Millis>,
+    verify: &[(Place, Expect)],
+    travel: Millis,
+) {
     for (at, expect) in verify {
-        let needed = plant.site[expect.point].period.times(VERIFY_POLLS_MIN);
+        let needed = travel.plus(plant.site[expect.point].period.times(VERIFY_POLLS_MIN));
         if within.value < needed {
+            let moves = if travel == Millis::ZERO {
+                String::new()
+            } else {
+                format!("the switch moves for {travel}, and ")
+            };
             desk.say(Code::VerifyTooShort, within.at, "too short for two reads of the feedback")
-                .also(*at, format!("read every {}", plant.site[expect.point].period))
+                .also(*at, format!("{moves}read every {}", plant.site[expect.point].period))
                 .help(format!("write \"{needed}\" or more, or poll faster"));
         }
     }

@@ -99,9 +99,10 @@ fn the_shipped_example_loads_without_a_word() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
     let loaded = load(&[path]).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert!(loaded.warnings.list.is_empty(), "{}", loaded.warnings);
-    assert_eq!(loaded.site.sequences.len(), 2);
+    assert_eq!(loaded.site.sequences.len(), 5);
     assert_eq!(loaded.site.sequences[0].stages.len(), 3);
-    assert_eq!(loaded.links[0].devices.len(), 6);
+    assert_eq!((loaded.links[0].devices.len(), loaded.links[1].devices.len()), (5, 2));
+    assert_eq!(loaded.site.feeds.len(), 2);
     assert!(loaded.mqtt.is_some() && loaded.web.is_some());
     assert!(loaded.influx.is_none() && loaded.webhooks.is_empty());
 }
@@ -139,7 +140,8 @@ fn the_site_is_numbered_as_the_core_expects() {
         assert_eq!(device.points.start, next);
         next = device.points.end;
         assert!(device.points.clone().all(|point| site.points[point as usize].device.index() == index));
-        let options = &loaded.links[0].devices[index];
+        let mut of_links = loaded.links.iter().flat_map(|link| &link.devices);
+        let options = of_links.find(|options| options.device.index() == index).unwrap();
         assert_eq!(options.points.len(), device.points.len());
     }
     assert_eq!(next as usize, site.points.len());
@@ -149,7 +151,7 @@ fn the_site_is_numbered_as_the_core_expects() {
     assert_eq!(site.devices[0].silent_after, Millis(3_000));
     assert_eq!(site.devices.iter().map(|device| device.switches).collect::<Vec<_>>(), [false, false, true]);
     assert_eq!(site.actions[0].name, "box-1/switch");
-    assert_eq!(loaded.links[0].devices[2].actions, [(crate::safety::site::ActionId(0), "switch".to_owned())]);
+    assert_eq!(loaded.links[0].devices[1].actions, [(crate::safety::site::ActionId(0), "switch".to_owned())]);
     let crate::safety::rules::RuleKind::Rate(rate) = &site.rules[1].kind else { panic!("a rate") };
     assert!((rate.steps[2].unwrap().limit - 60.0).abs() < 1e-9, "per second becomes per minute");
 }

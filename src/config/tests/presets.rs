@@ -107,7 +107,7 @@ fn what_is_printed_as_effective_is_a_configuration_with_the_same_rules() {
     let text = chosen("li-ion-nmc", LITHIUM, "");
     let first = loaded(&text);
     let start = text.find("[[rule]]").unwrap();
-    let sequences = text.find("[[sequence]]").unwrap();
+    let sequences = text.find("[[load_group]]").unwrap();
     let end = text.find("[[preset]]").unwrap();
     let again = format!("{}{}{}", &text[..start], first.effective, &text[sequences..end]);
     let second = loaded(&again);

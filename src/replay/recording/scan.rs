@@ -229,6 +229,7 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
                 Request::Unshelve { alarm } => (9, alarm.0, None),
                 Request::OutOfService { alarm, .. } => (10, alarm.0, None),
                 Request::InService { alarm } => (11, alarm.0, None),
+                Request::Drill { sequence } => (12, sequence.0, None),
             };
             put(out, kind);
             put(out, u64::from(id));
@@ -249,7 +250,8 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
                 | Request::Disarm { .. }
                 | Request::Select { .. }
                 | Request::Start { .. }
-                | Request::ResetSequence { .. } => {}
+                | Request::ResetSequence { .. }
+                | Request::Drill { .. } => {}
             }
         }
         Input::System { fault, failing } => {
@@ -297,6 +299,7 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
                 9 => Request::Unshelve { alarm },
                 10 => Request::OutOfService { alarm, reason: bytes.text()?.into() },
                 11 => Request::InService { alarm },
+                12 => Request::Drill { sequence },
                 _ => return None,
             };
             Some(Input::Asked { by, request })

@@ -46,7 +46,8 @@ impl Alarms {
             | Request::Disarm { .. }
             | Request::Select { .. }
             | Request::Start { .. }
-            | Request::ResetSequence { .. } => return None,
+            | Request::ResetSequence { .. }
+            | Request::Drill { .. } => return None,
         })
     }
 

@@ -110,16 +110,13 @@ impl Deviation {
         let (mut newest, mut wake, mut lost_apart) = (None, NEVER, None);
         for &point in &self.points {
             wake = wake.min(view.wake_for(point));
-            match view.standing(point) {
-                Some((value, taken)) => {
-                    newest = newest.max(Some(taken));
-                    memory.members.push((point, value.get()));
-                }
-                None => {
-                    let stood_out = memory.stood_out.iter().find(|(lost, _)| *lost == point);
-                    lost_apart =
-                        stood_out.map(|(_, apart)| *apart).into_iter().chain(lost_apart).reduce(f64::max);
-                }
+            if let Some((value, taken)) = view.standing(point) {
+                newest = newest.max(Some(taken));
+                memory.members.push((point, value.get()));
+            } else {
+                let stood_out = memory.stood_out.iter().find(|(lost, _)| *lost == point);
+                lost_apart =
+                    stood_out.map(|(_, apart)| *apart).into_iter().chain(lost_apart).reduce(f64::max);
             }
         }
         if let Against::Point(point) = self.against {

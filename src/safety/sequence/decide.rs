@@ -1,10 +1,11 @@
 //! What a run does next: a pure function of the run, its specification and what is known now.
 
+use crate::safety::fact::DriveFault;
 use crate::safety::rules::state::whole_number;
-use crate::safety::sequence::engine::Scene;
+use crate::safety::sequence::engine::{Scene, Sequences};
 use crate::safety::sequence::spec::{Condition, Expect, OnRestart, Sequence, Stage};
-use crate::safety::sequence::{Cause, Run, StageFault, Step};
-use crate::safety::site::{OutputKind, PointId};
+use crate::safety::sequence::{Cause, Phase, Run, StageFault, Step};
+use crate::safety::site::{OutputKind, PointId, SequenceId};
 use crate::units::{Millis, Uptime, Value};
 
 /// One move of a run.
@@ -12,8 +13,8 @@ use crate::units::{Millis, Uptime, Value};
 pub(super) enum Move {
     /// The countdown goes on after a restart.
     CountOn { until: Uptime },
-    /// A stage begins to wait for its permissives.
-    Begin { stage: u8, attempt: u8 },
+    /// A stage's turn has come.
+    Enter { stage: u8 },
     /// A stage's command leaves.
     Order { stage: u8, attempt: u8 },
     /// Nobody knows what became of the command: read back.
@@ -24,29 +25,51 @@ pub(super) enum Move {
     Missed { stage: u8, attempt: u8, fault: StageFault },
     /// A person must decide.
     Hold { stage: u8 },
+    /// Nobody has decided in time: the next stage.
+    GoOn { stage: u8 },
 }
 
-/// The next move, if there is one now.
-pub(super) fn decide(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Move> {
+impl Sequences {
+    /// The next move of a sequence, if there is one now.
+    pub(super) fn decide(&self, id: SequenceId, scene: &Scene<'_>) -> Option<Move> {
+        let Phase::Run(run) = &self.tracks[id.index()].state.phase else { return None };
+        let spec = &scene.site[id];
+        match run.step {
+            Step::Waiting { stage, attempt, from, until } => {
+                let (now, stage_spec) = (scene.now.uptime, &spec.stages[usize::from(stage)]);
+                if now < from || scene.after_gap || (now < until && blind_since_gap(stage_spec, scene, from))
+                {
+                    return None;
+                }
+                let unmet = first_unmet(&stage_spec.permissives, |point| {
+                    scene.fresh(point, stage_spec.permissive_age_max)
+                });
+                let obstacle =
+                    unmet.map(StageFault::Permissive).or_else(|| self.interlock(id, run, stage, scene));
+                match obstacle {
+                    None => Some(Move::Order { stage, attempt: attempt + 1 }),
+                    Some(fault) if until <= now => Some(Move::Missed { stage, attempt, fault }),
+                    Some(_) => None,
+                }
+            }
+            Step::Countdown { .. }
+            | Step::Rereading { .. }
+            | Step::Ordered { .. }
+            | Step::Verifying { .. }
+            | Step::Held { .. }
+            | Step::Done
+            | Step::Failed
+            | Step::Aborted { .. } => decide_alone(run, spec, scene),
+        }
+    }
+}
+
+/// A move that no other sequence bears on.
+fn decide_alone(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Move> {
     let now = scene.now.uptime;
     match run.step {
-        Step::Countdown { until } => (until <= now).then_some(Move::Begin { stage: 0, attempt: 0 }),
+        Step::Countdown { until } => (until <= now).then_some(Move::Enter { stage: 0 }),
         Step::Rereading { .. } => after_restart(run, spec, scene),
-        Step::Waiting { stage, attempt, from, until } => {
-            let stage_spec = &spec.stages[usize::from(stage)];
-            if now < from || scene.after_gap || (now < until && blind_since_gap(stage_spec, scene, from)) {
-                return None;
-            }
-            match first_unmet(&stage_spec.permissives, |point| {
-                scene.fresh(point, stage_spec.permissive_age_max)
-            }) {
-                None => Some(Move::Order { stage, attempt: attempt + 1 }),
-                Some(point) if until <= now => {
-                    Some(Move::Missed { stage, attempt, fault: StageFault::Permissive(point) })
-                }
-                Some(_) => None,
-            }
-        }
         Step::Ordered { stage, attempt, answer_by, .. } => {
             (answer_by <= now).then_some(Move::ReadBack { stage, attempt })
         }
@@ -59,7 +82,10 @@ pub(super) fn decide(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Mo
                 Some(_) => None,
             }
         }
-        Step::Held { .. } | Step::Done | Step::Failed | Step::Aborted { .. } => None,
+        Step::Held { stage, until } => {
+            until.is_some_and(|until| until <= now).then_some(Move::GoOn { stage })
+        }
+        Step::Waiting { .. } | Step::Done | Step::Failed | Step::Aborted { .. } => None,
     }
 }
 
@@ -81,7 +107,7 @@ fn after_restart(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Move> 
         }
     }
     let cause_stands = match run.cause {
-        Cause::Manual { .. } => true,
+        Cause::Manual { .. } | Cause::Drill { .. } => true,
         Cause::Vote { .. } => scene.judgement.vote(spec.trigger).complete,
     };
     let goes_on = cause_stands || (time_is_up && spec.on_restart == OnRestart::Resume);
@@ -91,7 +117,7 @@ fn after_restart(run: &Run, spec: &Sequence, scene: &Scene<'_>) -> Option<Move> 
             Some(Move::Missed { stage, attempt, fault: StageFault::NoEffect(point) })
         }
         (true, _) if now < from => Some(Move::CountOn { until: from }),
-        (true, _) => Some(Move::Begin { stage, attempt }),
+        (true, _) => Some(Move::Enter { stage }),
         (false, true) => Some(Move::Hold { stage }),
         (false, false) => None,
     }
@@ -114,9 +140,26 @@ fn all_read(stage: &Stage, scene: &Scene<'_>) -> bool {
     stage.verify.iter().all(|expect| scene.picture.good(expect.point).is_some())
 }
 
-fn first_unmet(expects: &[Expect], read: impl Fn(PointId) -> Option<Value>) -> Option<PointId> {
+pub(super) fn first_unmet(expects: &[Expect], read: impl Fn(PointId) -> Option<Value>) -> Option<PointId> {
     let unmet = expects.iter().find(|expect| !read(expect.point).is_some_and(|value| expect.is.holds(value)));
     unmet.map(|expect| expect.point)
+}
+
+impl StageFault {
+    /// Whether the next try of the same command may go better (R8).
+    pub(super) const fn may_be_tried_again(self) -> bool {
+        match self {
+            Self::NoEffect(_)
+            | Self::Drive(
+                DriveFault::NotSent | DriveFault::Exception(_) | DriveFault::NoAnswer | DriveFault::WrongEcho,
+            ) => true,
+            Self::Drive(DriveFault::NotAllowed)
+            | Self::Permissive(_)
+            | Self::Requires(_)
+            | Self::LastFeed(_)
+            | Self::Budget => false,
+        }
+    }
 }
 
 impl Condition {
@@ -138,7 +181,7 @@ impl Condition {
 
 impl Scene<'_> {
     /// A point's value, if good and young enough for a permissive (S1).
-    fn fresh(&self, point: PointId, age_max: Millis) -> Option<Value> {
+    pub(super) fn fresh(&self, point: PointId, age_max: Millis) -> Option<Value> {
         let sample = self.picture.good(point)?;
         (self.now.uptime.since(sample.taken) <= age_max).then_some(sample.value)
     }

@@ -1,10 +1,11 @@
 //! Carries out the moves of runs, and says what happened.
 
-use crate::safety::fact::{DriveFault, Fact, Order, OrderId, Output};
+use crate::safety::fact::{DriveFault, Fact, Operator, Order, OrderId, Output, Request};
 use crate::safety::memory::{Memory, Numbers};
 use crate::safety::quality::Picture;
 use crate::safety::risk::Judgement;
-use crate::safety::sequence::decide::{Move, decide};
+use crate::safety::sequence::decide::Move;
+use crate::safety::sequence::interlock::LatelyCut;
 use crate::safety::sequence::notice::NoticeTrack;
 use crate::safety::sequence::spec::{Mode, OnFail, Sequence, StageWhen};
 use crate::safety::sequence::{
@@ -15,6 +16,12 @@ use crate::units::{Millis, Now, Uptime};
 
 /// The most moves one run makes in one scan: enough to fall through every stage of a shadow run.
 const MOVES_PER_SCAN_MAX: usize = 64;
+
+/// Who is named where a real demand ends a drill.
+const DEMAND: &str = "demand";
+
+/// Who is named where the hard-wired input aborts.
+const ABORT_INPUT: &str = "abort-input";
 
 /// What the sequences see.
 pub(crate) struct Scene<'a> {
@@ -33,6 +40,7 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Sequences {
     pub(super) tracks: Vec<Track>,
     pub(super) numbers: Numbers,
+    pub(super) lately: LatelyCut,
 }
 
 /// One sequence.
@@ -40,8 +48,10 @@ pub(crate) struct Sequences {
 pub(super) struct Track {
     pub(super) state: SequenceState,
     /// Who took the first step of a cut by hand, and when.
-    pub(super) selected: Option<(crate::safety::fact::Operator, Uptime)>,
+    pub(super) selected: Option<(Operator, Uptime)>,
     pub(super) notice: NoticeTrack,
+    /// The input that aborts reads so, or has not been seen otherwise yet: only its coming aborts.
+    pub(super) abort_input_held: bool,
     /// Something to say at the first scan: how it stands after a start.
     pub(super) first_word: Option<SequenceEvent>,
 }
@@ -49,7 +59,7 @@ pub(super) struct Track {
 impl Sequences {
     pub(crate) fn new(site: &Site, memory: &Memory, now: Uptime) -> Self {
         let tracks = site.sequences.iter().map(|spec| Track::restore(spec, memory, now)).collect();
-        Self { tracks, numbers: memory.numbers }
+        Self { tracks, numbers: memory.numbers, lately: LatelyCut::default() }
     }
 
     /// How a sequence stands.
@@ -107,17 +117,18 @@ impl Sequences {
     /// Starts what must start, and carries every run as far as it can go now.
     pub(crate) fn advance(&mut self, scene: &Scene<'_>, out: &mut Vec<Output>) {
         for index in 0..self.tracks.len() {
-            let mut actor = self.actor(SequenceId::at(index), scene, out);
+            let id = SequenceId::at(index);
+            let mut actor = self.actor(id, scene, out);
             if let Some(event) = actor.track.first_word.take() {
                 actor.say(event);
             }
+            actor.heed_abort_input();
             actor.start_if_voted();
             for _ in 0..MOVES_PER_SCAN_MAX {
-                let Phase::Run(run) = &actor.track.state.phase else { break };
-                let Some(step) = decide(run, actor.spec, scene) else { break };
-                actor.carry_out(step);
+                let Some(step) = self.decide(id, scene) else { break };
+                self.actor(id, scene, out).carry_out(step);
             }
-            actor.notify();
+            self.actor(id, scene, out).notify();
         }
     }
 
@@ -128,7 +139,15 @@ impl Sequences {
         out: &'a mut Vec<Output>,
     ) -> Actor<'a> {
         let track = &mut self.tracks[id.index()];
-        Actor { id, spec: &scene.site[id], track, numbers: &mut self.numbers, scene, out }
+        Actor {
+            id,
+            spec: &scene.site[id],
+            track,
+            numbers: &mut self.numbers,
+            lately: &mut self.lately,
+            scene,
+            out,
+        }
     }
 }
 
@@ -138,6 +157,7 @@ pub(super) struct Actor<'a> {
     pub(super) spec: &'a Sequence,
     pub(super) track: &'a mut Track,
     pub(super) numbers: &'a mut Numbers,
+    pub(super) lately: &'a mut LatelyCut,
     pub(super) scene: &'a Scene<'a>,
     pub(super) out: &'a mut Vec<Output>,
 }
@@ -145,24 +165,61 @@ pub(super) struct Actor<'a> {
 impl Actor<'_> {
     fn start_if_voted(&mut self) {
         let vote = self.scene.judgement.vote(self.spec.trigger);
-        if self.track.state.phase != Phase::Idle || self.track.state.mode == Mode::Disabled || !vote.complete
-        {
+        if self.track.state.mode == Mode::Disabled || !vote.complete || !self.is_free() {
             return;
         }
+        self.end_drill();
         let until = self.scene.now.uptime.plus(self.spec.countdown);
         self.start(Cause::Vote { voting: vote.voting, by_policy: vote.by_policy }, Step::Countdown { until });
+    }
+
+    /// No run is there, or only one that rehearses: it never stands in the way of a real one.
+    pub(super) fn is_free(&self) -> bool {
+        match &self.track.state.phase {
+            Phase::Idle => true,
+            Phase::Run(run) => run.cause.is_drill(),
+        }
+    }
+
+    pub(super) fn end_drill(&mut self) {
+        let Phase::Run(run) = &self.track.state.phase else { return };
+        if !run.step.is_over() {
+            let by = Operator::from(DEMAND);
+            self.step(Step::Aborted { by: by.clone() });
+            self.say(SequenceEvent::Aborted { by });
+        }
+        self.track.state.phase = Phase::Idle;
+    }
+
+    /// I5: the moment at which the input begins to read so. One that hangs aborts once, and stops nothing later.
+    fn heed_abort_input(&mut self) {
+        let Some(input) = self.spec.abort_input else { return };
+        let Some(sample) = self.scene.picture.good(input.point) else { return };
+        let held = input.is.holds(sample.value);
+        let pressed = held && !self.track.abort_input_held;
+        self.track.abort_input_held = held;
+        if !pressed || self.track.state.phase == Phase::Idle {
+            return;
+        }
+        let by = Operator::from(ABORT_INPUT);
+        if let Err(why) = self.abort(None, &by) {
+            let request = Request::Abort { sequence: self.id, run: None };
+            self.out.push(Output::Fact(Fact::Refused { by, request, why }));
+        }
     }
 
     pub(super) fn start(&mut self, cause: Cause, step: Step) {
         self.numbers.run += 1;
         self.track.state.phase = Phase::Run(Run {
             id: RunId(self.numbers.run),
-            cause,
             since: self.scene.now.wall,
-            shadow: self.track.state.mode == Mode::Shadow,
+            shadow: self.track.state.mode == Mode::Shadow || cause.is_drill(),
+            cause,
             step,
             stages: vec![StageState::Pending; self.spec.stages.len()],
+            commanded: 0,
             aborting: None,
+            told: None,
         });
         self.say(SequenceEvent::Started);
     }
@@ -173,18 +230,35 @@ impl Actor<'_> {
                 self.step(Step::Countdown { until });
                 self.say(SequenceEvent::Resumed);
             }
-            Move::Begin { stage, attempt } => self.begin(stage, attempt),
+            Move::Enter { stage } => self.enter(stage),
             Move::Order { stage, attempt } => self.order(stage, attempt),
             Move::ReadBack { stage, attempt } => self.read_back(stage, attempt, self.scene.now.uptime),
             Move::Verified { stage } => self.verified(stage),
             Move::Missed { stage, attempt, fault } => self.missed(stage, attempt, fault),
-            Move::Hold { stage } => self.hold(stage),
+            Move::Hold { stage } => self.hold(stage, None),
+            Move::GoOn { stage } => self.go_on_after(stage, false),
         }
     }
 
-    pub(super) fn begin(&mut self, stage: u8, attempt: u8) {
+    /// A stage's turn has come. One that is never carried out by itself waits for persons; who began the run by hand
+    /// has said so once.
+    pub(super) fn enter(&mut self, stage: u8) {
+        let said = match &self.track.state.phase {
+            Phase::Run(run) => run.told_by(stage).max(u8::from(run.cause.is_by_hand())),
+            Phase::Idle => 0,
+        };
+        match self.spec.stages[usize::from(stage)].when {
+            StageWhen::ByPersons(persons) if said < persons => self.hold(stage, None),
+            StageWhen::Always | StageWhen::AfterFailure | StageWhen::ByPersons(_) => self.begin(stage, 0),
+        }
+    }
+
+    fn begin(&mut self, stage: u8, attempt: u8) {
         let spec = &self.spec.stages[usize::from(stage)];
-        let from = self.scene.now.uptime.plus(if attempt == 0 { spec.delay } else { Millis::ZERO });
+        // Who told it to go on has waited long enough.
+        let told = matches!(&self.track.state.phase, Phase::Run(run) if 0 < run.told_by(stage));
+        let delay = if attempt == 0 && !told { spec.delay } else { Millis::ZERO };
+        let from = self.scene.now.uptime.plus(delay);
         self.step(Step::Waiting { stage, attempt, from, until: from.plus(spec.permissive_wait) });
         self.mark(stage, StageState::Waiting);
         self.say(if attempt == 0 {
@@ -200,6 +274,12 @@ impl Actor<'_> {
         let (run, shadow) = (run.id, run.shadow || self.track.state.mode != Mode::Armed);
         let spec = &self.spec.stages[usize::from(stage)];
         self.mark(stage, StageState::Ordered);
+        if let Phase::Run(run) = &mut self.track.state.phase {
+            run.mark_commanded(stage);
+        }
+        if spec.cuts.something() && attempt == 1 {
+            self.lately.note(self.scene.now.uptime, shadow);
+        }
         if shadow {
             // Nothing was written, so nothing can be read back: the stage counts as carried out.
             self.say(SequenceEvent::StageOrdered(stage));
@@ -233,8 +313,7 @@ impl Actor<'_> {
 
     fn missed(&mut self, stage: u8, attempt: u8, fault: StageFault) {
         let spec = &self.spec.stages[usize::from(stage)];
-        let hopeless = matches!(fault, StageFault::Permissive(_) | StageFault::Drive(DriveFault::NotAllowed));
-        if !hopeless && !self.is_aborting() && self.scene.may_repeat(spec, attempt) {
+        if fault.may_be_tried_again() && !self.is_aborting() && self.scene.may_repeat(spec, attempt) {
             return self.begin(stage, attempt);
         }
         self.mark(stage, StageState::Failed(fault));
@@ -244,15 +323,16 @@ impl Actor<'_> {
 
     /// A stage has come to its end: what follows (R9). A failed stage never ends a run in silence.
     fn conclude(&mut self, stage: u8, effective: bool) {
-        if self.is_aborting() || (!effective && self.spec.stages[usize::from(stage)].on_fail == OnFail::Hold)
-        {
-            return self.hold(stage);
+        match self.spec.stages[usize::from(stage)].on_fail {
+            _ if self.is_aborting() => self.hold(stage, None),
+            OnFail::Hold if !effective => self.hold(stage, None),
+            OnFail::HoldFor(wait) if !effective => self.hold(stage, Some(self.scene.now.uptime.plus(wait))),
+            OnFail::Next | OnFail::Hold | OnFail::HoldFor(_) => self.go_on_after(stage, effective),
         }
-        self.go_on_after(stage, effective);
     }
 
-    /// Stops at a stage: for good if a person has asked for that meanwhile, else until one decides.
-    fn hold(&mut self, stage: u8) {
+    /// Stops at a stage: for good if a person has asked for that meanwhile, else until one decides or the time is up.
+    fn hold(&mut self, stage: u8, until: Option<Uptime>) {
         let aborting = match &self.track.state.phase {
             Phase::Run(run) => run.aborting.clone(),
             Phase::Idle => None,
@@ -261,7 +341,7 @@ impl Actor<'_> {
             self.step(Step::Aborted { by: by.clone() });
             return self.say(SequenceEvent::Aborted { by });
         }
-        self.step(Step::Held { stage });
+        self.step(Step::Held { stage, until });
         self.say(SequenceEvent::Held(stage));
     }
 
@@ -272,7 +352,7 @@ impl Actor<'_> {
                 self.mark(index, StageState::Skipped);
                 self.say(SequenceEvent::StageSkipped(index));
             } else {
-                return self.begin(index, 0);
+                return self.enter(index);
             }
         }
         self.step(if effective { Step::Done } else { Step::Failed });

@@ -10,6 +10,7 @@
 
 pub(crate) mod decide;
 mod engine;
+mod interlock;
 mod notice;
 pub(crate) mod requests;
 mod restore;
@@ -18,10 +19,10 @@ pub mod spec;
 pub(crate) use engine::{Scene, Sequences};
 
 use crate::safety::fact::{DriveFault, Operator, OrderId};
-use crate::safety::risk::Level;
+use crate::safety::risk::{Evidence, Level};
 use crate::safety::sequence::spec::Mode;
-use crate::safety::site::{PointId, SequenceId, ZoneId};
-use crate::units::{Millis, Uptime, WallTime};
+use crate::safety::site::{FeedId, PointId, SequenceId, ZoneId};
+use crate::units::{Millis, Uptime, Value, WallTime};
 
 /// The number of a run of any sequence: unique for a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +40,11 @@ pub enum Cause {
     },
     /// A person, in two steps.
     Manual {
+        /// Who.
+        by: Operator,
+    },
+    /// A person rehearses: everything is decided as in a cut, and nothing is written.
+    Drill {
         /// Who.
         by: Operator,
     },
@@ -72,14 +78,27 @@ pub struct Run {
     pub cause: Cause,
     /// When, for people.
     pub since: WallTime,
-    /// True if it only records what it would do: the sequence was in shadow when it started.
+    /// True if it only records what it would do: the sequence was in shadow when it started, or it is a drill.
     pub shadow: bool,
     /// Where it is.
     pub step: Step,
     /// What became of each stage; one entry per stage.
     pub stages: Vec<StageState>,
+    /// The stages whose commands have been given, or may have been; a bit each.
+    pub commanded: u32,
     /// Who asked to stop it while a command was under way: it ends after that stage.
     pub aborting: Option<Operator>,
+    /// The stage that persons told to go on, and how many: what stands in its way is theirs to judge then.
+    pub told: Option<Told>,
+}
+
+/// How many persons told a stage to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The stage.
+    pub stage: u8,
+    /// One, or two: only two lift the interlock of the last feed (I1).
+    pub persons: u8,
 }
 
 /// Where a run is.
@@ -138,6 +157,8 @@ pub enum Step {
     Held {
         /// Which.
         stage: u8,
+        /// The next stage follows by itself then; `None` waits for as long as it takes.
+        until: Option<Uptime>,
     },
     /// Every stage came to an end and the last one was verified.
     Done,
@@ -179,6 +200,12 @@ pub enum StageFault {
     Drive(DriveFault),
     /// The command was confirmed, but this feedback did not follow in time.
     NoEffect(PointId),
+    /// This stage should have been verified before, and was not (I2).
+    Requires(u8),
+    /// It would have taken the last feed that is known to carry power from a load group; this is the feed that is not (I1).
+    LastFeed(FeedId),
+    /// As much as may be cut by itself had been cut already (I3).
+    Budget,
 }
 
 /// A sequence changed.
@@ -225,6 +252,13 @@ pub enum SequenceEvent {
     StageFailed(u8, StageFault),
     /// It waits for a person at this stage.
     Held(u8),
+    /// Persons told it to go on from this stage, at which it was held.
+    Told {
+        /// Who took the first step, and who the second.
+        by: [Operator; 2],
+        /// The stage.
+        stage: u8,
+    },
     /// Done and verified.
     Done,
     /// At the end, and the zone is not isolated.
@@ -254,10 +288,20 @@ pub struct Notice {
     pub run: Option<RunId>,
     /// Increases with every notice of this sequence.
     pub number: u64,
+    /// The notice of this sequence before it, of the same matter.
+    pub previous: Option<u64>,
     /// What is announced.
     pub stage: NoticeStage,
-    /// Only recorded: the sequence is not armed.
+    /// Only recorded: the sequence is not armed, or it is a drill.
     pub shadow: bool,
+    /// Somebody rehearses: nothing is cut.
+    pub drill: bool,
+    /// The stage that is carried out or comes next, counted from zero.
+    pub next: Option<u8>,
+    /// What the trigger said last: who votes.
+    pub evidence: Evidence,
+    /// For how long the load can go on without this supply, where the site has a point for that and it is good.
+    pub autonomy: Option<Value>,
 }
 
 /// What a notice announces.
@@ -265,15 +309,18 @@ pub struct Notice {
 pub enum NoticeStage {
     /// A cut may become necessary: fail over now. No time is set.
     Prepare,
-    /// The countdown runs: power goes at the earliest in this time.
+    /// The countdown runs, or stages that cut nothing are carried out: something is cut at the earliest in this time.
     Countdown {
         /// From now.
         earliest: Millis,
         /// For how long it can still be aborted.
         abortable: Millis,
     },
-    /// Stages are being carried out.
-    Cutting,
+    /// Stages are being carried out; something was cut.
+    Cutting {
+        /// More is cut at the earliest in this time; `None` where a person must decide, or nothing more will be.
+        earliest: Option<Millis>,
+    },
     /// The zone is isolated.
     Done,
     /// The zone is not isolated.
@@ -284,7 +331,7 @@ pub enum NoticeStage {
     AllClear,
 }
 
-/// T-minus marks at which the notice is repeated, besides every minute.
+/// T-minus marks at which the notice is repeated, besides every minute. At zero it says something else: it cuts.
 pub const NOTICE_MARKS: [Millis; 5] = [
     Millis::from_secs(300),
     Millis::from_secs(120),
@@ -292,6 +339,39 @@ pub const NOTICE_MARKS: [Millis; 5] = [
     Millis::from_secs(30),
     Millis::from_secs(10),
 ];
+
+impl Cause {
+    /// Whether a person wanted the cut.
+    #[must_use]
+    pub const fn is_by_hand(&self) -> bool {
+        matches!(self, Self::Manual { .. })
+    }
+
+    /// Whether somebody rehearses.
+    #[must_use]
+    pub const fn is_drill(&self) -> bool {
+        matches!(self, Self::Drill { .. })
+    }
+}
+
+impl Run {
+    /// How many persons told this stage to go on.
+    #[must_use]
+    pub fn told_by(&self, stage: u8) -> u8 {
+        self.told.filter(|told| told.stage == stage).map_or(0, |told| told.persons)
+    }
+
+    /// Whether this stage's command has been given, or may have been: whatever became of it.
+    #[must_use]
+    pub fn has_commanded(&self, stage: usize) -> bool {
+        self.commanded.checked_shr(u32::try_from(stage).unwrap_or(u32::MAX)).is_some_and(|bits| bits & 1 == 1)
+    }
+
+    /// This stage's command is about to be given.
+    pub(crate) fn mark_commanded(&mut self, stage: u8) {
+        self.commanded |= 1_u32.checked_shl(u32::from(stage)).unwrap_or(0);
+    }
+}
 
 impl Step {
     /// Whether the run has come to an end and only waits to be reset.
@@ -326,6 +406,7 @@ impl SequenceEvent {
             Self::StageSkipped(_) => "stage-skipped",
             Self::StageFailed(..) => "stage-failed",
             Self::Held(_) => "held",
+            Self::Told { .. } => "told",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Aborted { .. } => "aborted",
@@ -344,6 +425,7 @@ impl SequenceEvent {
             | Self::StageRetried(stage)
             | Self::StageSkipped(stage)
             | Self::StageFailed(stage, _)
+            | Self::Told { stage, .. }
             | Self::Held(stage) => Some(*stage),
             Self::Mode { .. }
             | Self::Selected { .. }
@@ -361,7 +443,10 @@ impl SequenceEvent {
     pub const fn by(&self) -> Option<&Operator> {
         match self {
             Self::Mode { by } => by.as_ref(),
-            Self::Selected { by } | Self::Aborted { by } | Self::Reset { by } => Some(by),
+            Self::Selected { by }
+            | Self::Aborted { by }
+            | Self::Reset { by }
+            | Self::Told { by: [_, by], .. } => Some(by),
             Self::Started
             | Self::Resumed
             | Self::StageBegun(_)

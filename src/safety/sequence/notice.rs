@@ -3,8 +3,8 @@
 use crate::safety::fact::{Fact, Output};
 use crate::safety::risk::Level;
 use crate::safety::sequence::engine::Actor;
-use crate::safety::sequence::spec::Mode;
-use crate::safety::sequence::{NOTICE_MARKS, Notice, NoticeStage, Phase, Step};
+use crate::safety::sequence::spec::{Mode, Sequence, StageWhen};
+use crate::safety::sequence::{NOTICE_MARKS, Notice, NoticeStage, Phase, Run, Step};
 use crate::units::{Millis, Uptime};
 
 /// How often a notice that still holds is repeated.
@@ -13,7 +13,16 @@ pub(super) const NOTICE_REPEAT: Millis = Millis::from_secs(60);
 /// The last notice given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NoticeTrack {
-    last: Option<(NoticeStage, Uptime)>,
+    last: Option<Given>,
+}
+
+/// What was said, and when.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    number: u64,
+    stage: NoticeStage,
+    next: Option<u8>,
+    when: Uptime,
 }
 
 impl Actor<'_> {
@@ -27,23 +36,32 @@ impl Actor<'_> {
             self.track.notice.last = None;
             return;
         };
-        if !is_due(self.track.notice.last, stage, now) {
-            return;
-        }
-        self.track.notice.last = Some((stage, now));
-        self.numbers.notice += 1;
         let run = match &self.track.state.phase {
             Phase::Run(run) => Some(run),
             Phase::Idle => None,
         };
+        let next = run.and_then(|run| run.step.next());
+        let last = self.track.notice.last;
+        if last.is_some_and(|last| !is_due(last, stage, next, now)) {
+            return;
+        }
+        self.numbers.notice += 1;
+        let number = self.numbers.notice;
+        self.track.notice.last = Some(Given { number, stage, next, when: now });
+        let autonomy = self.spec.autonomy.and_then(|point| self.scene.picture.good(point));
         let notice = Notice {
             sequence: self.id,
             zone: self.spec.zone,
             level: self.scene.judgement.level(self.spec.zone),
             run: run.map(|run| run.id),
-            number: self.numbers.notice,
+            number,
+            previous: last.map(|last| last.number),
             stage,
             shadow: run.map_or(self.track.state.mode == Mode::Shadow, |run| run.shadow),
+            drill: run.is_some_and(|run| run.cause.is_drill()),
+            next,
+            evidence: self.scene.judgement.finding(self.scene.site, self.spec.trigger).evidence,
+            autonomy: autonomy.map(|sample| sample.value),
         };
         self.out.push(Output::Fact(Fact::Notice(Box::new(notice))));
     }
@@ -53,20 +71,24 @@ impl Actor<'_> {
         let now = self.scene.now.uptime;
         let warned = Level::Warning <= self.scene.judgement.level(self.spec.zone);
         let Phase::Run(run) = &self.track.state.phase else {
-            return match (warned, self.track.notice.last) {
+            return match (warned, self.track.notice.last.map(|last| last.stage)) {
                 (true, _) => Some(NoticeStage::Prepare),
-                (false, Some((NoticeStage::AllClear, _)) | None) => None,
+                (false, Some(NoticeStage::AllClear) | None) => None,
                 (false, Some(_)) => Some(NoticeStage::AllClear),
             };
         };
         Some(match run.step {
-            Step::Countdown { until } | Step::Rereading { from: until, .. } => {
-                let earliest = until.since(now);
-                NoticeStage::Countdown { earliest, abortable: earliest }
-            }
-            Step::Waiting { .. } | Step::Ordered { .. } | Step::Verifying { .. } | Step::Held { .. } => {
-                NoticeStage::Cutting
-            }
+            Step::Countdown { .. }
+            | Step::Rereading { .. }
+            | Step::Waiting { .. }
+            | Step::Ordered { .. }
+            | Step::Verifying { .. }
+            | Step::Held { .. } => match (has_cut(run, self.spec), next_cut(run, self.spec, now)) {
+                (false, Some(earliest)) => {
+                    NoticeStage::Countdown { earliest, abortable: abortable_for(run, self.spec, now) }
+                }
+                (_, earliest) => NoticeStage::Cutting { earliest },
+            },
             Step::Done => NoticeStage::Done,
             Step::Failed => NoticeStage::Failed,
             Step::Aborted { .. } => NoticeStage::Aborted,
@@ -74,16 +96,96 @@ impl Actor<'_> {
     }
 }
 
-/// A notice is given when it says something else than the last, when a countdown passes a mark, and again
+/// A notice is given when it says something else than the last, when a cut comes nearer than a mark, and again
 /// every minute while power may still go.
-fn is_due(last: Option<(NoticeStage, Uptime)>, stage: NoticeStage, now: Uptime) -> bool {
-    let Some((before, when)) = last else { return true };
-    let repeat = NOTICE_REPEAT <= now.since(when);
-    match (before, stage) {
-        (NoticeStage::Countdown { earliest: then, .. }, NoticeStage::Countdown { earliest, .. }) => {
-            repeat || NOTICE_MARKS.iter().any(|mark| earliest <= *mark && *mark < then)
+fn is_due(last: Given, stage: NoticeStage, next: Option<u8>, now: Uptime) -> bool {
+    let repeat = NOTICE_REPEAT <= now.since(last.when);
+    let nearer =
+        |then: Millis, earliest: Millis| NOTICE_MARKS.iter().any(|mark| earliest <= *mark && *mark < then);
+    match (last.stage, stage) {
+        (
+            NoticeStage::Countdown { earliest: then, .. } | NoticeStage::Cutting { earliest: Some(then) },
+            NoticeStage::Countdown { earliest, .. } | NoticeStage::Cutting { earliest: Some(earliest) },
+        ) if std::mem::discriminant(&last.stage) == std::mem::discriminant(&stage) => {
+            repeat || last.next != next || nearer(then, earliest)
         }
-        (NoticeStage::Prepare, NoticeStage::Prepare) | (NoticeStage::Cutting, NoticeStage::Cutting) => repeat,
+        (NoticeStage::Prepare, NoticeStage::Prepare) => repeat,
+        (NoticeStage::Cutting { earliest: then }, NoticeStage::Cutting { earliest }) => {
+            repeat || last.next != next || then.is_some() != earliest.is_some()
+        }
         (before, stage) => before != stage,
     }
+}
+
+impl Step {
+    /// The stage that is carried out or comes next.
+    pub(super) const fn next(&self) -> Option<u8> {
+        match *self {
+            Self::Countdown { .. } => Some(0),
+            Self::Rereading { stage, .. }
+            | Self::Waiting { stage, .. }
+            | Self::Ordered { stage, .. }
+            | Self::Verifying { stage, .. }
+            | Self::Held { stage, .. } => Some(stage),
+            Self::Done | Self::Failed | Self::Aborted { .. } => None,
+        }
+    }
+
+    /// When the first stage that has not been commanded yet may be, and which that is; `None` where a person decides.
+    fn resumes(&self, now: Uptime) -> Option<(Millis, u8)> {
+        match *self {
+            Self::Countdown { until } => Some((until.since(now), 0)),
+            Self::Waiting { stage, attempt: 0, from, .. }
+            | Self::Rereading { stage, attempt: 0, from, .. } => Some((from.since(now), stage)),
+            Self::Waiting { stage, .. }
+            | Self::Rereading { stage, .. }
+            | Self::Ordered { stage, .. }
+            | Self::Verifying { stage, .. } => Some((Millis::ZERO, stage + 1)),
+            Self::Held { stage, until: Some(until) } => Some((until.since(now), stage + 1)),
+            Self::Held { until: None, .. } | Self::Done | Self::Failed | Self::Aborted { .. } => None,
+        }
+    }
+
+    /// Whether the delay of the stage that comes next is in that time already.
+    const fn has_counted_delay(&self) -> bool {
+        matches!(self, Self::Waiting { attempt: 0, .. })
+    }
+}
+
+fn has_cut(run: &Run, spec: &Sequence) -> bool {
+    spec.stages.iter().enumerate().any(|(stage, spec)| spec.cuts.something() && run.has_commanded(stage))
+}
+
+/// The earliest that something is cut next, as long as every stage has its effect at once. Other means come only after
+/// a failure, and what persons must tell to go on has no time.
+fn next_cut(run: &Run, spec: &Sequence, now: Uptime) -> Option<Millis> {
+    let (mut time, first) = run.step.resumes(now)?;
+    for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
+        match stage.when {
+            StageWhen::AfterFailure => continue,
+            StageWhen::ByPersons(persons) if run.told_by(index) < persons => return None,
+            StageWhen::Always | StageWhen::ByPersons(_) => {}
+        }
+        if index != first || !run.step.has_counted_delay() {
+            time = time.plus(stage.delay);
+        }
+        if stage.cuts.something() {
+            return Some(time);
+        }
+    }
+    None
+}
+
+/// For how long it can still be aborted, at the least: until the point of no return may be reached.
+fn abortable_for(run: &Run, spec: &Sequence, now: Uptime) -> Millis {
+    let passed = match run.step {
+        Step::Countdown { .. } => false,
+        ref step => step.next().is_none_or(|stage| spec.no_return <= stage),
+    };
+    let Some((left, first)) = run.step.resumes(now).filter(|_| !passed && !run.cause.is_by_hand()) else {
+        return Millis::ZERO;
+    };
+    let counted = usize::from(first) + usize::from(run.step.has_counted_delay());
+    let before = spec.stages.iter().take(usize::from(spec.no_return)).skip(counted);
+    before.fold(left, |time, stage| time.plus(stage.delay))
 }

@@ -2,8 +2,8 @@
 
 use crate::safety::fact::{Operator, Output, Refusal};
 use crate::safety::sequence::engine::{Actor, Scene, Sequences};
-use crate::safety::sequence::spec::Mode;
-use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceEvent, StageState, Step};
+use crate::safety::sequence::spec::{Mode, StageWhen};
+use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceEvent, StageFault, StageState, Step, Told};
 use crate::safety::site::SequenceId;
 use crate::units::Millis;
 
@@ -19,6 +19,7 @@ pub(crate) enum Wish {
     Select,
     Start,
     Reset,
+    Drill,
 }
 
 impl Sequences {
@@ -41,14 +42,15 @@ impl Sequences {
             Wish::Select => actor.select(by),
             Wish::Start => actor.start_by_hand(by),
             Wish::Reset => actor.reset(by),
+            Wish::Drill => actor.drill(by),
         }
     }
 }
 
 impl Actor<'_> {
-    /// R11: only before the point of no return. A command that is under way is read back first; then the
-    /// run ends.
-    fn abort(&mut self, seen: Option<RunId>, by: &Operator) -> Result<(), Refusal> {
+    /// R11: only before the point of no return, and never what a person demanded by hand (I5). A command that is under
+    /// way is read back first; then the run ends.
+    pub(super) fn abort(&mut self, seen: Option<RunId>, by: &Operator) -> Result<(), Refusal> {
         let no_return = self.spec.no_return;
         let Phase::Run(run) = &mut self.track.state.phase else { return Err(Refusal::NotNow) };
         if seen.is_some_and(|seen| seen != run.id) {
@@ -56,11 +58,12 @@ impl Actor<'_> {
         }
         match run.step {
             Step::Done | Step::Failed | Step::Aborted { .. } => Err(Refusal::NotNow),
+            _ if run.cause.is_by_hand() => Err(Refusal::ByHand),
             Step::Rereading { stage, .. }
             | Step::Waiting { stage, .. }
             | Step::Ordered { stage, .. }
             | Step::Verifying { stage, .. }
-            | Step::Held { stage }
+            | Step::Held { stage, .. }
                 if no_return <= stage =>
             {
                 Err(Refusal::TooLate)
@@ -83,6 +86,7 @@ impl Actor<'_> {
             (Mode::Disabled | Mode::Shadow, Some(run)) if !run.shadow => Err(Refusal::NotNow),
             (Mode::Disabled | Mode::Shadow, _) => {
                 // What a shadow run only recorded, an armed sequence does for real.
+                self.end_drill();
                 self.track.state.phase = Phase::Idle;
                 self.set_mode(Mode::Armed, by);
                 Ok(())
@@ -110,35 +114,91 @@ impl Actor<'_> {
         Ok(())
     }
 
-    /// A cut by hand has no countdown: a person has decided. A held run goes on with its next stage.
+    /// A cut by hand has no countdown: a person has decided. A held run goes on where persons tell it to.
     fn start_by_hand(&mut self, by: &Operator) -> Result<(), Refusal> {
-        let (who, when) = self.track.selected.take().ok_or(Refusal::NotNow)?;
-        if who != *by || SELECT_VALID < self.scene.now.uptime.since(when) || !self.can_start_by_hand() {
+        let (first, when) = self.track.selected.clone().ok_or(Refusal::NotNow)?;
+        let now = self.scene.now.uptime;
+        if SELECT_VALID < now.since(when) || !self.can_start_by_hand() {
             return Err(Refusal::NotNow);
         }
-        let now = self.scene.now.uptime;
-        let held = self.run().and_then(|run| match run.step {
-            Step::Held { stage } => Some((stage, run.stages[usize::from(stage)])),
-            _ => None,
-        });
-        match held {
-            Some((stage, StageState::Pending)) => self.begin(stage, 0),
-            Some((stage, _)) => self.go_on_after(stage, false),
-            // A countdown that runs already ends now; otherwise a run begins.
-            None if self.run().is_some() => self.step(Step::Countdown { until: now }),
-            None => self.start(Cause::Manual { by: by.clone() }, Step::Countdown { until: now }),
+        if let Some(stage) = self.held_at() {
+            return self.go_on_by_hand(stage, [first, by.clone()]);
+        }
+        if first != *by {
+            return Err(Refusal::NotNow);
+        }
+        self.track.selected = None;
+        if self.is_free() {
+            self.end_drill();
+            self.start(Cause::Manual { by: by.clone() }, Step::Countdown { until: now });
+        } else {
+            // A countdown that runs already ends now.
+            self.step(Step::Countdown { until: now });
         }
         Ok(())
+    }
+
+    /// One person goes on: with the stage that waits for persons or that an interlock stopped, else with the one after
+    /// what failed. What would take the last feed (I1) takes two, one for each step.
+    fn go_on_by_hand(&mut self, held: u8, by: [Operator; 2]) -> Result<(), Refusal> {
+        let persons = if by[0] == by[1] { 1 } else { 2 };
+        let state = self.run().and_then(|run| run.stages.get(usize::from(held)).copied());
+        // What was commanded has had its tries (S10).
+        let untried = self.run().is_some_and(|run| !run.has_commanded(usize::from(held)));
+        let (stage, effective) = match state {
+            Some(StageState::Pending) => (held, None),
+            Some(StageState::Failed(StageFault::Requires(_) | StageFault::Budget)) if untried => (held, None),
+            Some(StageState::Failed(StageFault::LastFeed(_))) if untried && persons == 2 => (held, None),
+            Some(StageState::Verified) => (held + 1, Some(true)),
+            _ => (held + 1, Some(false)),
+        };
+        let needs_two = |stage: u8| {
+            let spec = self.spec.stages.get(usize::from(stage));
+            spec.is_some_and(|spec| spec.when == StageWhen::ByPersons(2))
+        };
+        if effective.is_none() && needs_two(stage) && persons < 2 {
+            return Err(Refusal::SecondPerson);
+        }
+        self.track.selected = None;
+        if let Phase::Run(run) = &mut self.track.state.phase {
+            run.told = Some(Told { stage, persons });
+        }
+        self.say(SequenceEvent::Told { by, stage: held });
+        match effective {
+            None => self.enter(stage),
+            Some(effective) => self.go_on_after(held, effective),
+        }
+        Ok(())
+    }
+
+    fn held_at(&self) -> Option<u8> {
+        self.run().and_then(|run| match run.step {
+            Step::Held { stage, .. } => Some(stage),
+            _ => None,
+        })
     }
 
     fn can_start_by_hand(&self) -> bool {
         self.track.state.mode != Mode::Disabled
             && match &self.track.state.phase {
                 Phase::Idle => true,
+                Phase::Run(run) if run.cause.is_drill() => true,
                 // A real run of a sequence that is no longer armed would write nothing and count it as done.
                 Phase::Run(run) if !run.shadow && self.track.state.mode != Mode::Armed => false,
                 Phase::Run(run) => matches!(run.step, Step::Held { .. } | Step::Countdown { .. }),
             }
+    }
+
+    /// A rehearsal: with all that a cut decides, and without a write. What is real ends it.
+    fn drill(&mut self, by: &Operator) -> Result<(), Refusal> {
+        let over = self.run().is_none_or(|run| run.cause.is_drill() && run.step.is_over());
+        if !over || self.track.state.mode == Mode::Disabled {
+            return Err(Refusal::NotNow);
+        }
+        self.track.state.phase = Phase::Idle;
+        let until = self.scene.now.uptime.plus(self.spec.countdown);
+        self.start(Cause::Drill { by: by.clone() }, Step::Countdown { until });
+        Ok(())
     }
 
     /// R10: only what is over or held, and only with the cause known to be gone.

@@ -3,7 +3,7 @@
 use crate::safety::memory::{Memory, SequenceMemory};
 use crate::safety::sequence::engine::{Sequences, Track};
 use crate::safety::sequence::notice::NoticeTrack;
-use crate::safety::sequence::spec::{Mode, Sequence};
+use crate::safety::sequence::spec::{Mode, OnFail, Sequence};
 use crate::safety::sequence::{Phase, Run, SequenceEvent, SequenceState, StageState, Step};
 use crate::safety::site::Site;
 use crate::units::{Millis, Uptime};
@@ -25,15 +25,21 @@ impl Track {
                 Phase::Run(run) if mode != Mode::Armed && !run.shadow => Phase::Run(run.held()),
                 phase @ (Phase::Run(_) | Phase::Idle) => phase,
             });
+        // A drill does not outlive its daemon: it wrote nothing, and nobody waits for it.
+        let phase = match phase {
+            Phase::Run(run) if run.cause.is_drill() => Phase::Idle,
+            phase @ (Phase::Run(_) | Phase::Idle) => phase,
+        };
         let first_word = match &phase {
             Phase::Run(run) if matches!(run.step, Step::Rereading { .. }) => SequenceEvent::Resumed,
-            Phase::Run(Run { step: Step::Held { stage }, .. }) => SequenceEvent::Held(*stage),
+            Phase::Run(Run { step: Step::Held { stage, .. }, .. }) => SequenceEvent::Held(*stage),
             Phase::Run(_) | Phase::Idle => SequenceEvent::Mode { by: None },
         };
         Self {
             state: SequenceState { mode, phase },
             selected: None,
             notice: NoticeTrack::default(),
+            abort_input_held: true,
             first_word: Some(first_word),
         }
     }
@@ -46,7 +52,7 @@ fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now
     if !same_stages {
         // Another configuration: what that run was about to do no longer exists. A person decides.
         let stages = vec![StageState::Pending; spec.stages.len()];
-        let step = if run.step.is_over() { run.step } else { Step::Held { stage: 0 } };
+        let step = if run.step.is_over() { run.step } else { Step::Held { stage: 0, until: None } };
         return Phase::Run(Run { step, stages, ..run });
     }
     let reread = |stage: u8, attempt: u8, from: Uptime| Step::Rereading {
@@ -70,6 +76,14 @@ fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now
         | Step::Rereading { stage, attempt, .. }
         | Step::Ordered { stage, attempt, .. }
         | Step::Verifying { stage, attempt, .. } => reread(stage, attempt, now),
+        // The deadline of a person is had again after a reboot, in full.
+        Step::Held { stage, until: Some(_) } if !same_boot => {
+            let until = match spec.stages[usize::from(stage)].on_fail {
+                OnFail::HoldFor(wait) => Some(now.plus(wait)),
+                OnFail::Next | OnFail::Hold => None,
+            };
+            Step::Held { stage, until }
+        }
         over @ (Step::Held { .. } | Step::Done | Step::Failed | Step::Aborted { .. }) => over,
     };
     Phase::Run(Run { step, stages, ..run })
@@ -79,12 +93,12 @@ impl Run {
     /// This run, waiting for a person where it is.
     fn held(self) -> Self {
         let step = match self.step {
-            Step::Countdown { .. } => Step::Held { stage: 0 },
+            Step::Countdown { .. } => Step::Held { stage: 0, until: None },
             Step::Rereading { stage, .. }
             | Step::Waiting { stage, .. }
             | Step::Ordered { stage, .. }
             | Step::Verifying { stage, .. }
-            | Step::Held { stage } => Step::Held { stage },
+            | Step::Held { stage, .. } => Step::Held { stage, until: None },
             over @ (Step::Done | Step::Failed | Step::Aborted { .. }) => over,
         };
         Self { step, ..self }
@@ -117,7 +131,7 @@ impl Sequences {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::safety::sequence::spec::{OnFail, OnRestart, Stage, StageWhen};
+    use crate::safety::sequence::spec::{Cuts, OnRestart, Stage, StageWhen};
     use crate::safety::sequence::{Cause, RunId};
     use crate::safety::site::{ActionId, RuleId, ZoneId};
     use crate::units::{Millis, WallTime};
@@ -126,7 +140,10 @@ mod tests {
         let stage = |name: &&str| Stage {
             name: (*name).into(),
             action: ActionId(0),
+            cuts: Cuts::Battery,
             when: StageWhen::Always,
+            requires: Vec::new(),
+            life_safety: false,
             permissives: Vec::new(),
             permissive_age_max: Millis(1000),
             permissive_wait: Millis(1000),
@@ -139,7 +156,10 @@ mod tests {
         Sequence {
             name: "cut".into(),
             title: String::new(),
+            abort_input: None,
             notice: String::new(),
+            contact: None,
+            autonomy: None,
             zone: ZoneId(0),
             mode: Mode::Armed,
             trigger: RuleId(0),
@@ -159,7 +179,9 @@ mod tests {
             shadow: false,
             step,
             stages: vec![StageState::Verified, StageState::Pending],
+            commanded: 0b1,
             aborting: None,
+            told: None,
         };
         let after = |stages: &[&str], step| {
             let before = SequenceMemory {

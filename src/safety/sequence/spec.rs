@@ -1,6 +1,6 @@
 //! What a sequence is told to do, as validated.
 
-use crate::safety::site::{ActionId, PointId, RuleId, ZoneId};
+use crate::safety::site::{ActionId, FeedId, PointId, RuleId, ZoneId};
 use crate::units::Millis;
 
 /// One staged power cut of one zone.
@@ -22,8 +22,14 @@ pub struct Sequence {
     pub on_restart: OnRestart,
     /// The stage from which on nobody can abort, counted from zero. Equal to the number of stages: never.
     pub no_return: u8,
+    /// A hard-wired input that aborts, as an operator may, at the moment it begins to read so (I5).
+    pub abort_input: Option<Expect>,
     /// What service owners should do, for their notice.
     pub notice: String,
+    /// Whom they can call, for their notice.
+    pub contact: Option<String>,
+    /// The point that tells for how long the load can go on without this zone's supply, for their notice.
+    pub autonomy: Option<PointId>,
     /// In order; the smallest part first.
     pub stages: Vec<Stage>,
 }
@@ -55,8 +61,14 @@ pub struct Stage {
     pub name: String,
     /// What is commanded.
     pub action: ActionId,
-    /// Whether it is part of every run, or the other means for when the stage before had no effect.
+    /// What goes without power by it: what the interlocks count and look at.
+    pub cuts: Cuts,
+    /// When it is carried out.
     pub when: StageWhen,
+    /// Earlier stages that must have been verified before this one is commanded (I2), counted from zero.
+    pub requires: Vec<u8>,
+    /// Life safety comes first: a required stage that failed, after all the time it had, no longer holds this one up (I2).
+    pub life_safety: bool,
     /// What must hold, on good and fresh data, when the command is given (S1).
     pub permissives: Vec<Expect>,
     /// How old a permissive's reading may be; at most the site's R7 limit.
@@ -76,6 +88,37 @@ pub struct Stage {
     pub on_fail: OnFail,
 }
 
+/// What goes without power by a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cuts {
+    /// Nothing: it stops charging, transfers a load, sounds a siren, starts a fan.
+    Nothing,
+    /// A battery, or a part of one: the load goes on, with less autonomy or none.
+    Battery,
+    /// These feeds of load groups.
+    Feeds(Vec<FeedId>),
+}
+
+impl Cuts {
+    /// Whether it opens anything: what the budget of cuts counts (I3).
+    #[must_use]
+    pub const fn something(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Battery | Self::Feeds(_) => true,
+        }
+    }
+
+    /// The feeds that go.
+    #[must_use]
+    pub fn feeds(&self) -> &[FeedId] {
+        match self {
+            Self::Nothing | Self::Battery => &[],
+            Self::Feeds(feeds) => feeds,
+        }
+    }
+}
+
 /// When a stage is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageWhen {
@@ -83,6 +126,9 @@ pub enum StageWhen {
     Always,
     /// Only if the stage before it failed: other means to the same end.
     AfterFailure,
+    /// Never by itself: the run is held before it until this many persons say so. One goes on in two steps; of two,
+    /// one takes each step.
+    ByPersons(u8),
 }
 
 /// The most tries a stage may have (R8).
@@ -95,6 +141,19 @@ pub enum OnFail {
     Next,
     /// Stop here and call a person.
     Hold,
+    /// Stop here and call a person; the next stage if nobody has decided after this time.
+    HoldFor(Millis),
+}
+
+/// How much may be cut by itself (I3). A person who cuts by hand is not bound by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutBudget {
+    /// The most stages that cut something, of all runs of one zone that have not been reset.
+    pub per_zone_max: u8,
+    /// The most of the whole site …
+    pub rate_max: u8,
+    /// … within this time.
+    pub rate_within: Millis,
 }
 
 /// What a point is expected to read.

@@ -60,6 +60,8 @@ fn running(step: Step, event: SequenceEvent) -> Fact {
         step,
         stages: vec![StageState::Pending],
         aborting: None,
+        commanded: 0,
+        told: None,
     };
     let now = SequenceState { mode: crate::safety::sequence::spec::Mode::Armed, phase: Phase::Run(run) };
     Fact::Sequence(Box::new(SequenceChange { sequence: SequenceId(0), event, now }))
@@ -194,7 +196,7 @@ fn a_countdown_tells_what_remains_and_that_it_can_be_aborted() {
 fn a_selection_is_shown_only_as_long_as_it_counts() {
     let mut board = board();
     let by: Operator = "j.doe".into();
-    let selected = running(Step::Held { stage: 0 }, SequenceEvent::Selected { by });
+    let selected = running(Step::Held { stage: 0, until: None }, SequenceEvent::Selected { by });
     board.apply(&said(1, NOW, vec![selected]));
     assert_eq!(board.snapshot()["sequences"]["cut-rack-1"]["selected_by"], "j.doe");
     board.apply(&said(2, at(10_000), vec![]));
@@ -240,8 +242,13 @@ fn history_is_bounded_and_keeps_the_newest() {
             level: Level::Warning,
             run: None,
             number: n,
+            previous: None,
             stage: NoticeStage::Prepare,
             shadow: false,
+            drill: false,
+            next: Some(0),
+            evidence: Evidence::None,
+            autonomy: None,
         };
         board.apply(&said(n, NOW, vec![Fact::Notice(Box::new(notice))]));
     }

@@ -53,7 +53,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
                 "sequence": sequence(envelope, id, &change.now, SequenceExtras::default()),
             });
             let kind = format!("sequence.{}", change.event.word());
-            let words = text::sequence_event(site, id, change.now.mode, &change.event);
+            let words = text::sequence_event(site, id, &change.now, &change.event);
             Some(event(envelope, place, Some(sequence_room(envelope, id)), kind, &words, body))
         }
         Fact::Notice(it) => {
@@ -103,13 +103,19 @@ pub fn event(
     body: Value,
 ) -> Event {
     let mut all = json!({
-        "n": place, "type": kind, "text": words, "drill": false,
+        "n": place, "type": kind, "text": words, "drill": is_drill(&body),
         "room": room.map(|room| &envelope.site[room].name),
     });
     if let (Value::Object(all), Value::Object(body)) = (&mut all, body) {
         all.extend(body);
     }
     Event { room, kind, body: document(envelope, all) }
+}
+
+/// Whether the sequence or the notice that it is about is rehearsed.
+fn is_drill(body: &Value) -> bool {
+    let about = body.get("sequence").or_else(|| body.get("notice"));
+    about.and_then(|about| about.get("drill")).and_then(Value::as_bool).unwrap_or(false)
 }
 
 enum Target {
@@ -131,6 +137,7 @@ const fn target(request: &Request) -> (&'static str, Target) {
         Request::Select { sequence } => ("select", Target::Sequence(sequence)),
         Request::Start { sequence } => ("start", Target::Sequence(sequence)),
         Request::ResetSequence { sequence } => ("reset", Target::Sequence(sequence)),
+        Request::Drill { sequence } => ("drill", Target::Sequence(sequence)),
     }
 }
 

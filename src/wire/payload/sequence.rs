@@ -1,12 +1,13 @@
 //! `sequence/{seq}` and `zone/{zone}/notice`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document;
 use crate::safety::reading::Reading;
-use crate::safety::sequence::spec::{Condition, Expect, Stage};
+use crate::safety::sequence::spec::{Condition, Cuts, Expect, Sequence, Stage};
 use crate::safety::sequence::{Cause, Notice, NoticeStage, Phase, Run, SequenceState, StageState, Step};
-use crate::safety::site::{SequenceId, Site};
+use crate::safety::site::{LoadGroup, SequenceId, Site};
 use crate::units::Uptime;
 use crate::wire::{Envelope, text, time};
 
@@ -70,7 +71,7 @@ pub fn sequence(
             "zone": site[spec.zone].name,
             "run": run.map(|run| envelope.run(run.id.0)),
             "mode": text::mode(state.mode),
-            "drill": false,
+            "drill": run.is_some_and(|run| run.cause.is_drill()),
             "shadow": run.is_some_and(|run| run.shadow),
             "state": state_word(&state.phase),
             "since": run.map(|run| time::rfc3339(run.since)),
@@ -78,7 +79,7 @@ pub fn sequence(
             "remaining_ms": until.map(|at| at.since(envelope.now.uptime).0),
             "countdown_ms": spec.countdown.0,
             "trigger": run.map(|run| cause(site, sequence, &run.cause)),
-            "abort": { "allowed": run.is_some_and(|run| abortable(&run.step, spec.no_return)) },
+            "abort": { "allowed": run.is_some_and(|run| !run.cause.is_by_hand() && abortable(&run.step, spec.no_return)) },
             "permissives": permissives(site, spec.stages.get(current.unwrap_or(0)), extras.readings),
             "step": { "n": current.map_or(0, |n| n + 1), "of": spec.stages.len() },
             "steps": steps(site, &spec.stages, run),
@@ -94,7 +95,8 @@ fn deadline(run: &Run) -> Option<Uptime> {
         | Step::Waiting { until, .. }
         | Step::Verifying { until, .. } => Some(until),
         Step::Ordered { answer_by, .. } => Some(answer_by),
-        Step::Held { .. } | Step::Done | Step::Failed | Step::Aborted { .. } => None,
+        Step::Held { until, .. } => until,
+        Step::Done | Step::Failed | Step::Aborted { .. } => None,
     }
 }
 
@@ -104,7 +106,7 @@ fn stage_index(step: &Step) -> Option<usize> {
         | Step::Waiting { stage, .. }
         | Step::Ordered { stage, .. }
         | Step::Verifying { stage, .. }
-        | Step::Held { stage } => Some(usize::from(stage)),
+        | Step::Held { stage, .. } => Some(usize::from(stage)),
         Step::Countdown { .. } | Step::Done | Step::Failed | Step::Aborted { .. } => None,
     }
 }
@@ -116,7 +118,7 @@ fn abortable(step: &Step, no_return: u8) -> bool {
         | Step::Waiting { stage, .. }
         | Step::Ordered { stage, .. }
         | Step::Verifying { stage, .. }
-        | Step::Held { stage } => stage < no_return,
+        | Step::Held { stage, .. } => stage < no_return,
         Step::Done | Step::Failed | Step::Aborted { .. } => false,
     }
 }
@@ -134,6 +136,9 @@ fn cause(site: &Site, sequence: SequenceId, cause: &Cause) -> Value {
         Cause::Manual { by } => {
             json!({ "kind": "manual", "by": &**by, "text": text::cause(site, sequence, cause) })
         }
+        Cause::Drill { by } => {
+            json!({ "kind": "drill", "by": &**by, "text": text::cause(site, sequence, cause) })
+        }
     }
 }
 
@@ -142,9 +147,64 @@ fn steps(site: &Site, stages: &[Stage], run: Option<&Run>) -> Vec<Value> {
     let state = |index: usize| states.get(index).copied().unwrap_or_default();
     let one = |(index, stage): (usize, &Stage)| {
         let (word, why) = stage_word(site, state(index));
-        json!({ "name": stage.name, "action": site[stage.action].name, "state": word, "why": why })
+        json!({
+            "name": stage.name, "action": site[stage.action].name, "cuts": cuts(site, stage),
+            "state": word, "why": why,
+        })
     };
     stages.iter().enumerate().map(one).collect()
+}
+
+/// What goes without power by a stage: `[]`, `["battery"]`, or feeds.
+fn cuts(site: &Site, stage: &Stage) -> Vec<String> {
+    match &stage.cuts {
+        Cuts::Nothing => Vec::new(),
+        Cuts::Battery => vec!["battery".to_owned()],
+        Cuts::Feeds(feeds) => feeds.iter().map(|feed| text::feed(site, *feed)).collect(),
+    }
+}
+
+/// A feed that a sequence can take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Affected<'a> {
+    /// Whose power it is.
+    pub load_group: &'a str,
+    /// The same for people.
+    pub title: &'a str,
+    /// Which of its feeds.
+    pub feed: &'a str,
+    /// The stage that takes it.
+    pub stage: &'a str,
+}
+
+/// Whom a sequence can take power from, and with which stage.
+#[must_use]
+pub fn affected<'a>(site: &'a Site, spec: &'a Sequence) -> Vec<Affected<'a>> {
+    let of_stage = |stage: &'a Stage| {
+        stage.cuts.feeds().iter().map(|feed| {
+            let LoadGroup { name, title } = &site[site[*feed].group];
+            Affected { load_group: name, title, feed: &site[*feed].name, stage: &stage.name }
+        })
+    };
+    spec.stages.iter().flat_map(of_stage).collect()
+}
+
+/// For how long the load can go on without a supply.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Autonomy<'a> {
+    /// The number that the UPS gives.
+    pub value: f64,
+    /// Its unit: minutes or seconds.
+    pub unit: &'a str,
+}
+
+impl<'a> Autonomy<'a> {
+    /// As the notice has it; `None` where it is not known.
+    #[must_use]
+    pub fn of(site: &'a Site, spec: &Sequence, notice: &Notice) -> Option<Self> {
+        let (point, value) = spec.autonomy.zip(notice.autonomy)?;
+        Some(Self { value: value.get(), unit: site[point].unit.symbol() })
+    }
 }
 
 fn stage_word(site: &Site, state: StageState) -> (&'static str, Option<String>) {
@@ -211,7 +271,7 @@ pub const fn notice_word(stage: NoticeStage) -> &'static str {
     match stage {
         NoticeStage::Prepare => "prepare",
         NoticeStage::Countdown { .. } => "countdown",
-        NoticeStage::Cutting => "cutting",
+        NoticeStage::Cutting { .. } => "cutting",
         NoticeStage::Done => "done",
         NoticeStage::Failed => "failed",
         NoticeStage::Aborted => "aborted",
@@ -226,7 +286,12 @@ pub fn notice(envelope: &Envelope, notice: &Notice) -> Value {
     let spec = &site[notice.sequence];
     let (earliest, abortable) = match notice.stage {
         NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
-        _ => (None, None),
+        NoticeStage::Cutting { earliest } => (earliest, None),
+        NoticeStage::Prepare
+        | NoticeStage::Done
+        | NoticeStage::Failed
+        | NoticeStage::Aborted
+        | NoticeStage::AllClear => (None, None),
     };
     let label = |span| time::rfc3339(envelope.wall(envelope.now.uptime.plus(span)));
     document(
@@ -244,10 +309,19 @@ pub fn notice(envelope: &Envelope, notice: &Notice) -> Value {
             "earliest_ms": earliest.map(|span| span.0),
             "abortable_until": abortable.map(label),
             "abortable_ms": abortable.map(|span| span.0),
+            "next_stage": notice.next.and_then(|next| Some(json!({
+                "n": u32::from(next) + 1, "of": spec.stages.len(),
+                "name": spec.stages.get(usize::from(next))?.name,
+            }))),
+            "affected": affected(site, spec),
+            "autonomy": Autonomy::of(site, spec, notice),
+            "evidence": text::evidence(site, Some(spec.trigger), &notice.evidence),
+            "previous": notice.previous,
             "shadow": notice.shadow,
-            "drill": false,
+            "drill": notice.drill,
             "text": text::notice(site, notice),
             "action": spec.notice,
+            "contact": spec.contact,
         }),
     )
 }

@@ -31,6 +31,8 @@ const SLOWER: u64 = 2;
 pub(crate) enum Kind {
     /// Everything happens.
     Everything,
+    /// The same, where load groups, budgets, required stages and stages for persons bound what is cut.
+    Interlocked,
     /// The same, in rooms that burn by physics: what channels show follows from heat, gas and smoke.
     Physics,
     /// Exactly one device is faulty, nothing burns: nothing may start (S5).
@@ -46,6 +48,8 @@ pub(crate) struct Score {
     pub(crate) spurious: u64,
     pub(crate) orders: u64,
     pub(crate) done: u64,
+    /// Stages that an interlock stopped.
+    pub(crate) interlocked: u64,
     pub(crate) restarts: u64,
     pub(crate) gaps: u64,
     /// From a fire that healthy channels show to its run.
@@ -134,7 +138,7 @@ impl Game {
         let mut dice = Dice::new(seed);
         let slower = if tick == TICK { 1 } else { SLOWER };
         let house = loop {
-            let house = House::random(slower, &mut dice);
+            let house = House::random(slower, kind == Kind::Interlocked, &mut dice);
             let votes_alone = house.rooms.iter().any(
                 |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
             );
@@ -210,6 +214,7 @@ impl Game {
         }
         self.score.room_ms = (self.now - begun) * self.house.rooms.len() as u64;
         self.score.starts = self.referee.starts;
+        self.score.interlocked = self.referee.interlocked;
         Ok(self.score)
     }
 
@@ -695,7 +700,7 @@ impl Rates {
     fn random(dice: &mut Dice, kind: Kind) -> Self {
         let mut rate = |most: u64| if dice.chance(4000) { 0 } else { dice.between(1, most) };
         match kind {
-            Kind::Everything | Kind::Physics => Self {
+            Kind::Everything | Kind::Interlocked | Kind::Physics => Self {
                 lost: rate(1500),
                 spike: rate(300),
                 late: rate(1000),
@@ -752,6 +757,7 @@ impl Score {
         self.spurious += other.spurious;
         self.orders += other.orders;
         self.done += other.done;
+        self.interlocked += other.interlocked;
         self.restarts += other.restarts;
         self.gaps += other.gaps;
         self.found.add(&other.found);

@@ -9,8 +9,8 @@ use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::rules::limit::Step;
 use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use emberwatch::safety::sequence::spec::{Expect, Mode, OnFail, StageWhen};
-use emberwatch::safety::sequence::{Cause, Phase, Run, RunId, SequenceChange, SequenceEvent};
-use emberwatch::safety::site::{OutputKind, RuleId, SequenceId};
+use emberwatch::safety::sequence::{Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, StageFault};
+use emberwatch::safety::site::{FeedId, OutputKind, RuleId, SequenceId};
 use emberwatch::units::{Millis, Uptime};
 
 use super::alarms::AlarmBook;
@@ -35,6 +35,10 @@ pub(crate) struct Referee {
     fresh_from: Uptime,
     last_scan: Option<Uptime>,
     pub(crate) starts: u64,
+    /// When something was cut, since the core was started last.
+    cuts: Vec<Uptime>,
+    /// Stages that an interlock stopped.
+    pub(crate) interlocked: u64,
 }
 
 /// What is known of a point from what was delivered.
@@ -71,6 +75,10 @@ struct RunBook {
     shadow: bool,
     begun: Uptime,
     by_hand: bool,
+    /// It was begun by hand.
+    started_by_hand: bool,
+    /// The stage that persons told to go on, and how many.
+    told: Option<(usize, u8)>,
     /// A person let the run go on from here.
     waived_to: usize,
     /// When the stage before came to its end.
@@ -111,6 +119,8 @@ impl Referee {
             fresh_from: now,
             last_scan: None,
             starts: 0,
+            cuts: Vec::new(),
+            interlocked: 0,
             house,
         }
     }
@@ -120,6 +130,7 @@ impl Referee {
         self.points.fill(PointBook::unheard(now));
         self.fresh_from = now;
         self.last_scan = None;
+        self.cuts.clear();
         self.alarms.restart();
         self.sequences.iter_mut().for_each(|book| book.selected = None);
     }
@@ -205,7 +216,6 @@ impl Referee {
         let number = number.filter(|_| !doubted);
         book.newest = Some((asked, taken, number));
         // Where standing still is doubted, only what moves is surely believed.
-        #[expect(clippy::float_cmp, reason = "bit-identical is what frozen means")]
         let stands_still = spec.frozen.is_some() && book.last_good.map(|(last, _)| last) == number;
         // A loss may begin an off-delay anew: a vote may last longer for it.
         let paused = book.last_good.is_some_and(|(_, last)| spec.stale_after < taken.since(last));
@@ -263,7 +273,24 @@ impl Referee {
                 self.verified(id, usize::from(*stage))?;
                 self.end_stage(id, usize::from(*stage), End::Verified, now)
             }
-            SequenceEvent::StageFailed(stage, _) => self.end_stage(id, usize::from(*stage), End::Failed, now),
+            SequenceEvent::StageFailed(stage, why) => {
+                self.interlocked += u64::from(matches!(
+                    why,
+                    StageFault::Requires(_) | StageFault::LastFeed(_) | StageFault::Budget
+                ));
+                self.end_stage(id, usize::from(*stage), End::Failed, now)
+            }
+            SequenceEvent::Told { by: [first, second], stage } => {
+                let asked = inputs.iter().any(|input| {
+                    matches!(input, Input::Asked { by, request: Request::Start { sequence } } if *sequence == id && by == second)
+                });
+                let book = &mut self.sequences[index];
+                let selected = book.selected.as_ref().is_some_and(|(who, _)| who == first);
+                demand(asked && selected, "R15", || format!("{first} and {second} never told {id:?}"))?;
+                let Some(run) = &mut book.run else { return Err("S14: told without a run".into()) };
+                run.told = Some((usize::from(*stage), if first == second { 1 } else { 2 }));
+                Ok(())
+            }
             SequenceEvent::StageSkipped(stage) => self.end_stage(id, usize::from(*stage), End::Skipped, now),
             SequenceEvent::Done => {
                 let spec = &self.house.site[id];
@@ -313,6 +340,7 @@ impl Referee {
                 self.vote_stands(spec.trigger, *voting, *by_policy, now)?;
                 false
             }
+            Cause::Drill { .. } => return Err("S2: nobody rehearses here".into()),
             Cause::Manual { by } => {
                 let selected = book.selected.as_ref();
                 let good = selected.is_some_and(|(who, when)| who == by && now.since(*when) <= SELECT_VALID);
@@ -328,6 +356,8 @@ impl Referee {
             shadow: run.shadow,
             begun: now,
             by_hand,
+            started_by_hand: by_hand,
+            told: None,
             waived_to: 0,
             last_end: now,
             stages: vec![StageBook::default(); spec.stages.len()],
@@ -384,7 +414,7 @@ impl Referee {
         for (before, (state, spec)) in run.stages.iter().zip(&spec.stages).enumerate().take(stage) {
             let passed = match state.end {
                 Some(End::Verified | End::Skipped) => true,
-                Some(End::Failed) => spec.on_fail == OnFail::Next,
+                Some(End::Failed) => spec.on_fail != OnFail::Hold,
                 None => false,
             };
             demand(passed || before < run.waived_to, "S8", || {
@@ -395,17 +425,82 @@ impl Referee {
             let failed = run.stages[stage - 1].end == Some(End::Failed);
             demand(failed, "S8", || format!("{order:?}: other means without need"))?;
         }
+        if let StageWhen::ByPersons(persons) = stage_spec.when {
+            let told =
+                run.told.filter(|told| told.0 == stage || told.0 + 1 == stage).map_or(0, |told| told.1);
+            let said = told.max(u8::from(run.started_by_hand));
+            demand(persons <= said, "R15", || format!("{order:?} without {persons} persons: {run:?}"))?;
+        }
         let countdown = if run.by_hand || stage != 0 { Millis::ZERO } else { spec.countdown };
         let earliest = run.last_end.max(run.begun.plus(countdown));
         if order.attempt == 1 && !run.by_hand {
             let delay = stage_spec.delay;
             demand(earliest.plus(delay) <= now, "S8", || format!("{order:?} too early: {run:?}"))?;
         }
+        self.interlocks(order, now)?;
+        let book = &mut self.sequences[order.sequence.index()];
+        let Some(run) = &mut book.run else { return Err(format!("S14: {order:?} without a run")) };
         let state = &mut run.stages[stage];
         state.orders += 1;
         state.sent = Some(now);
         let most = if house.site[order.action].output == OutputKind::Pulse { 1 } else { stage_spec.attempts };
         demand(state.orders <= most, "S10", || format!("{order:?}, number {}", state.orders))
+    }
+
+    /// I1, I2, I3, over the books of all sequences.
+    fn interlocks(&mut self, order: &Order, now: Uptime) -> Verdict {
+        let (house, stage) = (self.house.clone(), usize::from(order.stage));
+        let (site, spec) = (&house.site, &house.site[order.sequence]);
+        let stage_spec = &spec.stages[stage];
+        let Some(run) = &self.sequences[order.sequence.index()].run else { return Ok(()) };
+        let told = run.told.filter(|told| told.0 == stage || told.0 + 1 == stage).map_or(0, |told| told.1);
+        let had = |required: &u8| match run.stages[usize::from(*required)].end {
+            Some(End::Verified) => true,
+            Some(End::Failed) => stage_spec.life_safety,
+            Some(End::Skipped) | None => false,
+        };
+        demand(0 < told || stage_spec.requires.iter().all(had), "I2", || format!("{order:?}: {run:?}"))?;
+        let commanded = || {
+            let books = self.sequences.iter().enumerate();
+            let real =
+                books.filter_map(|(id, book)| Some((id, book.run.as_ref().filter(|run| !run.shadow)?)));
+            real.flat_map(|(id, run)| {
+                let stages = run.stages.iter().zip(&site.sequences[id].stages).enumerate();
+                stages.filter(|(_, (book, _))| 0 < book.orders).map(move |(at, (_, spec))| (id, at, spec))
+            })
+        };
+        for feed in stage_spec.cuts.feeds() {
+            let beside: Vec<FeedId> = (0..site.feeds.len())
+                .map(FeedId::at)
+                .filter(|other| other != feed && site[*other].group == site[*feed].group)
+                .collect();
+            let stays = |other: &FeedId| {
+                let alive = site[*other].alive.iter().all(|expect| {
+                    let age = stage_spec.permissive_age_max;
+                    self.good_since(expect, self.fresh_from, |taken| now.since(taken) <= age)
+                });
+                alive && !commanded().any(|(_, _, spec)| spec.cuts.feeds().contains(other))
+            };
+            let kept = beside.is_empty() || told == 2 || beside.iter().any(stays);
+            demand(kept, "I1", || format!("{order:?} takes the last feed: {run:?}"))?;
+        }
+        if !stage_spec.cuts.something() || order.attempt != 1 {
+            return Ok(());
+        }
+        if let (Some(budget), 0, false) = (site.cut_budget, told, run.started_by_hand) {
+            let lately = self.cuts.iter().filter(|when| now.since(**when) < budget.rate_within).count();
+            demand(lately < usize::from(budget.rate_max), "I3", || format!("{order:?}: {lately} lately"))?;
+            let this = (order.sequence.index(), stage);
+            let in_zone = commanded().filter(|(id, at, other)| {
+                site.sequences[*id].zone == spec.zone && other.cuts.something() && (*id, *at) != this
+            });
+            let in_zone = in_zone.count();
+            demand(in_zone < usize::from(budget.per_zone_max), "I3", || {
+                format!("{order:?}: {in_zone} in its zone")
+            })?;
+        }
+        self.cuts.push(now);
+        Ok(())
     }
 
     /// R9, S21: seen by feedback that was asked for after the command.
@@ -443,6 +538,7 @@ impl Referee {
             | Request::Unshelve { .. }
             | Request::OutOfService { .. }
             | Request::InService { .. }
+            | Request::Drill { .. }
             | Request::Abort { .. } => Ok(()),
             Request::Arm { sequence } => {
                 let book = &mut self.sequences[sequence.index()];

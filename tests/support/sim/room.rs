@@ -11,11 +11,11 @@ use emberwatch::safety::rules::step::StepChange;
 use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
 use emberwatch::safety::sequence::spec::{
-    Condition, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
+    Condition, CutBudget, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
 use emberwatch::safety::site::{
-    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Frozen, Labels, OutputKind, Point,
-    PointId, Room, RoomId, RuleId, SequenceId, Site, Zone, ZoneId,
+    Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Feed, FeedId, Frozen, Labels,
+    LoadGroup, LoadGroupId, OutputKind, Point, PointId, Room, RoomId, RuleId, SequenceId, Site, Zone, ZoneId,
 };
 use emberwatch::units::{Millis, Unit};
 
@@ -71,7 +71,7 @@ pub(crate) struct RoomMap {
 }
 
 impl House {
-    pub(crate) fn random(slower: u64, dice: &mut Dice) -> Self {
+    pub(crate) fn random(slower: u64, interlocked: bool, dice: &mut Dice) -> Self {
         let mut house = Self {
             site: Site::default(),
             rooms: Vec::new(),
@@ -81,6 +81,9 @@ impl House {
         };
         for index in 0..dice.between(1, 3) {
             house.add_room(index, dice);
+        }
+        if interlocked {
+            house.add_interlocks(dice);
         }
         house.add_alarms();
         house.roles = (0..house.site.points.len()).map(|index| house.role(PointId::at(index))).collect();
@@ -295,6 +298,9 @@ impl House {
             stages.push(Stage {
                 name: format!("stage-{index}"),
                 action: ActionId::at(self.site.actions.len() - 1),
+                cuts: Cuts::Battery,
+                requires: Vec::new(),
+                life_safety: false,
                 when: if index != 0 && dice.chance(4000) {
                     StageWhen::AfterFailure
                 } else {
@@ -331,10 +337,47 @@ impl House {
             countdown: Millis::from_secs(dice.pick(&[0, 5, 30])),
             on_restart: dice.pick(&[OnRestart::Resume, OnRestart::Hold]),
             no_return: u8::try_from(dice.between(0, count)).expect("few stages"),
+            abort_input: None,
             notice: String::new(),
+            contact: None,
+            autonomy: None,
             stages,
         });
         SequenceId::at(self.site.sequences.len() - 1)
+    }
+
+    /// A budget, a load group with a feed behind each of two contacts, and stages that wait for others or for persons.
+    fn add_interlocks(&mut self, dice: &mut Dice) {
+        self.site.cut_budget = Some(CutBudget {
+            per_zone_max: dice.pick(&[1, 2, 4]),
+            rate_max: dice.pick(&[1, 2, 4, 8]),
+            rate_within: Millis::from_secs(dice.pick(&[60, 600])),
+        });
+        let group = LoadGroupId(0);
+        self.site.load_groups.push(LoadGroup { name: "row".into(), title: String::new() });
+        for (index, contact) in self.contact_of.iter().take(3).enumerate() {
+            let alive = vec![Expect { point: *contact, is: Condition::Is(1) }];
+            self.site.feeds.push(Feed { name: format!("feed-{index}"), group, alive });
+        }
+        for sequence in &mut self.site.sequences {
+            for (index, stage) in (0_u8..).zip(&mut sequence.stages) {
+                stage.cuts = match self.site.feeds.get(stage.action.index()) {
+                    Some(_) => Cuts::Feeds(vec![FeedId::at(stage.action.index())]),
+                    None if dice.chance(3000) => Cuts::Nothing,
+                    None => Cuts::Battery,
+                };
+                if 0 < index && dice.chance(3000) {
+                    stage.requires = vec![u8::try_from(dice.between(0, u64::from(index) - 1)).expect("few")];
+                    stage.life_safety = dice.chance(5000);
+                }
+                if dice.chance(1000) {
+                    stage.when = StageWhen::ByPersons(dice.pick(&[1, 2]));
+                }
+                if dice.chance(3000) {
+                    stage.on_fail = OnFail::HoldFor(Millis::from_secs(dice.between(5, 60)));
+                }
+            }
+        }
     }
 
     fn add_alarms(&mut self) {

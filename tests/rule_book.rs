@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What is not built, and why that is said in its row: whoever builds it names its test.
-const NOT_BUILT: [&str; 1] = ["S15"];
+const NOT_BUILT: [&str; 0] = [];
 /// The test that watches by number, and where the numbers are.
 const SIMULATION: &str = "tests/simulation.rs::no_invariant_breaks_whatever_happens";
 const REFEREE: &str = "tests/support/sim";
@@ -60,7 +60,7 @@ fn is_there(test: &str) -> bool {
 fn every_number_of_the_rule_book_has_a_row() {
     let rows = rows();
     let numbers = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
-    let all = numbers('R', 14)
+    let all = numbers('R', 16)
         .chain(numbers('I', 3))
         .chain(numbers('S', 23))
         .chain(numbers('A', 4))

@@ -6,6 +6,7 @@ mod check;
 mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
+mod drill;
 mod evaluate;
 mod journal;
 mod logging;
@@ -15,6 +16,7 @@ mod record;
 mod replay;
 mod run;
 mod scan;
+mod sequence;
 mod simulate;
 mod status;
 mod table;
@@ -57,6 +59,10 @@ enum Command {
     Run(run::RunArgs),
     /// Rooms, sequences and alarms of the running daemon, on one screen.
     Status(status::StatusArgs),
+    /// Power cuts of the running daemon: list, arm, disarm, abort, reset, cut by hand.
+    Sequence(sequence::SequenceArgs),
+    /// Rehearse a power cut, with a report.
+    Drill(drill::DrillArgs),
     /// Alarms of the running daemon: list, acknowledge, shelve, take out of service.
     Alarms(alarms::AlarmsArgs),
     /// The journal on disk: verify it, show it, export it.
@@ -145,6 +151,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args),
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::status(&args),
+        Command::Sequence(args) => sequence::sequence(&args),
+        Command::Drill(args) => drill::drill(&args),
         Command::Alarms(args) => alarms::alarms(&args),
         Command::Journal(args) => journal::journal(&args),
         Command::Check(args) => check::check(&args),

@@ -182,6 +182,7 @@ impl Maker {
                 | Fact::Level(_)
                 | Fact::LoneVote { .. }
                 | Fact::Gap { .. }
+                | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => None,
             };

@@ -83,6 +83,7 @@ impl Firsts {
                 | Fact::Notice(_)
                 | Fact::LoneVote { .. }
                 | Fact::Gap { .. }
+                | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}
             }

@@ -157,6 +157,10 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             let said = format!("nothing was judged for {}: all data counts as stale", text::span(*lasted));
             (Kind::Gap, site.gateway.clone(), Level::Watch, "gap", said)
         }
+        Fact::Proposed { by, request, .. } => {
+            let said = format!("{by} asked: {}", text::waits_for_second(site, request));
+            (Kind::Request, by.to_string(), Level::Normal, "proposed", said)
+        }
         Fact::Followed { by, request } => {
             let said = format!("{by} asked: {}", text::request(site, request));
             (Kind::Request, by.to_string(), Level::Normal, "followed", said)

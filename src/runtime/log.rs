@@ -74,6 +74,9 @@ fn log_fact(site: &Site, fact: &Fact) {
             );
         }
         Fact::Gap { lasted } => tracing::warn!(lasted_ms = lasted.0, "the loop was held up"),
+        Fact::Proposed { by, request, .. } => {
+            tracing::info!(by = %by, ?request, "request waits for a second person");
+        }
         Fact::Followed { by, request } => tracing::info!(by = %by, ?request, "request followed"),
         Fact::Refused { by, request, why } => tracing::warn!(by = %by, ?request, ?why, "request refused"),
     }

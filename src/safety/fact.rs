@@ -228,6 +228,15 @@ pub enum Fact {
         /// How long nothing was judged.
         lasted: Millis,
     },
+    /// The first of two persons asked for this; another one must ask the same by then.
+    Proposed {
+        /// Who.
+        by: Operator,
+        /// What.
+        request: Request,
+        /// It is forgotten after this.
+        until: Uptime,
+    },
     /// A person's request was followed.
     Followed {
         /// Who asked.

@@ -9,6 +9,7 @@
 //! delay a cut. The same core runs in the daemon, in the simulation and over recordings.
 
 pub mod alarm;
+pub(crate) mod approval;
 mod contacts;
 pub mod fact;
 mod faults;
@@ -26,6 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState, Alarms, Cause};
+use crate::safety::approval::{Approvals, Said};
 use crate::safety::contacts::{Contacts, Misdeeds};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::faults::{Faults, Found};
@@ -53,6 +55,7 @@ pub struct Safety {
     picture: Picture,
     judgement: Judgement,
     sequences: Sequences,
+    approvals: Approvals,
     alarms: Alarms,
     last_scan: Option<Uptime>,
     /// After a longer pause between two scans the loop was held up.
@@ -73,6 +76,7 @@ impl Safety {
             picture: Picture::new(&site, now.uptime),
             judgement: Judgement::new(&site),
             sequences: Sequences::new(&site, memory, now.uptime),
+            approvals: Approvals::default(),
             alarms: Alarms::new(&site, memory),
             last_scan: None,
             gap_max: GAP_MAX,
@@ -110,7 +114,12 @@ impl Safety {
             after_gap,
         };
         for input in inputs {
-            heed(input, &scene, &mut self.sequences, &mut self.alarms, out);
+            let people = People {
+                sequences: &mut self.sequences,
+                approvals: &mut self.approvals,
+                alarms: &mut self.alarms,
+            };
+            people.heed(input, &scene, out);
         }
         self.sequences.advance(&scene, out);
         self.raise_alarms(now, out);
@@ -349,56 +358,68 @@ impl Safety {
     }
 }
 
-/// Takes in what is no sample: answers to orders, requests of people, faults of emberwatch itself.
-fn heed(
-    input: &Input,
-    scene: &Scene<'_>,
-    sequences: &mut Sequences,
-    alarms: &mut Alarms,
-    out: &mut Vec<Output>,
-) {
-    match input {
-        Input::Sampled { .. } => {}
-        Input::Answered { order, at, result } => sequences.answered(scene, *order, *at, *result, out),
-        Input::System { fault, failing } => {
-            let cause = failing.then_some(Cause::technical(Priority::High));
-            alarms.cause(scene.site, AlarmSource::System(*fault), cause, scene.now, out);
-        }
-        Input::Asked { by, request } => {
-            let answer = grant(by, request, scene, sequences, alarms, out);
-            out.push(Output::Fact(match answer {
-                Ok(()) => Fact::Followed { by: by.clone(), request: request.clone() },
-                Err(why) => Fact::Refused { by: by.clone(), request: request.clone(), why },
-            }));
-        }
-    }
+/// What people may move, and what else comes in that is no sample.
+struct People<'a> {
+    sequences: &'a mut Sequences,
+    approvals: &'a mut Approvals,
+    alarms: &'a mut Alarms,
 }
 
-fn grant(
-    by: &Operator,
-    request: &Request,
-    scene: &Scene<'_>,
-    sequences: &mut Sequences,
-    alarms: &mut Alarms,
-    out: &mut Vec<Output>,
-) -> Result<(), Refusal> {
-    if let Some(answer) = alarms.ask(by, request, scene.site, scene.now, out) {
-        return answer;
+impl People<'_> {
+    /// Takes in answers to orders, requests of people, faults of emberwatch itself.
+    fn heed(self, input: &Input, scene: &Scene<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::Sampled { .. } => {}
+            Input::Answered { order, at, result } => {
+                self.sequences.answered(scene, *order, *at, *result, out);
+            }
+            Input::System { fault, failing } => {
+                let cause = failing.then_some(Cause::technical(Priority::High));
+                self.alarms.cause(scene.site, AlarmSource::System(*fault), cause, scene.now, out);
+            }
+            Input::Asked { by, request } => {
+                let (by, request) = (by.clone(), request.clone());
+                let answer = match self.grant(&by, &request, scene, out) {
+                    Ok(Said::Approved) => Fact::Followed { by, request },
+                    Ok(Said::Proposed(until)) => Fact::Proposed { by, request, until },
+                    Err(why) => Fact::Refused { by, request, why },
+                };
+                out.push(Output::Fact(answer));
+            }
+        }
     }
-    let (sequence, wish) = match *request {
-        Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
-        Request::Arm { sequence } => (sequence, Wish::Arm),
-        Request::Disarm { sequence } => (sequence, Wish::Disarm),
-        Request::Select { sequence } => (sequence, Wish::Select),
-        Request::Start { sequence } => (sequence, Wish::Start),
-        Request::ResetSequence { sequence } => (sequence, Wish::Reset),
-        Request::Drill { sequence } => (sequence, Wish::Drill),
-        Request::Acknowledge { .. }
-        | Request::ResetAlarm { .. }
-        | Request::Shelve { .. }
-        | Request::Unshelve { .. }
-        | Request::OutOfService { .. }
-        | Request::InService { .. } => return Err(Refusal::NothingToDo),
-    };
-    sequences.ask(scene, sequence, wish, by, out)
+
+    fn grant(
+        self,
+        by: &Operator,
+        request: &Request,
+        scene: &Scene<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<Said, Refusal> {
+        if let Some(answer) = self.alarms.ask(by, request, scene.site, scene.now, out) {
+            return answer.map(|()| Said::Approved);
+        }
+        let (sequence, wish) = match *request {
+            Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
+            Request::Arm { sequence } => (sequence, Wish::Arm),
+            Request::Disarm { sequence } => (sequence, Wish::Disarm),
+            Request::Select { sequence } => (sequence, Wish::Select),
+            Request::Start { sequence } => (sequence, Wish::Start),
+            Request::ResetSequence { sequence } => (sequence, Wish::Reset),
+            Request::Drill { sequence } => (sequence, Wish::Drill),
+            Request::Acknowledge { .. }
+            | Request::ResetAlarm { .. }
+            | Request::Shelve { .. }
+            | Request::Unshelve { .. }
+            | Request::OutOfService { .. }
+            | Request::InService { .. } => return Err(Refusal::NothingToDo),
+        };
+        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)? {
+            let said = self.approvals.hear(by, request, version, scene.now.uptime)?;
+            if said != Said::Approved {
+                return Ok(said);
+            }
+        }
+        self.sequences.ask(scene, sequence, wish, by, out).map(|()| Said::Approved)
+    }
 }

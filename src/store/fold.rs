@@ -66,6 +66,7 @@ impl Fold {
             | Fact::Level(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
+            | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
         }
@@ -111,6 +112,7 @@ impl Fold {
             | Body::Finding(_)
             | Body::LoneVote { .. }
             | Body::Gap { .. }
+            | Body::Proposed { .. }
             | Body::Followed { .. }
             | Body::Refused { .. }
             | Body::Answer { .. }

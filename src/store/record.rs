@@ -83,6 +83,8 @@ pub enum Body {
     LoneVote { rule: String, channel: String },
     /// The loop was held up.
     Gap { lasted: u64 },
+    /// The first of two persons asked.
+    Proposed { by: String, request: RequestWire, until: u64 },
     /// A request was followed.
     Followed { by: String, request: RequestWire },
     /// A request was refused.
@@ -170,6 +172,7 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
         | Fact::LoneVote { .. }
         | Fact::Notice(_)
         | Fact::Gap { .. }
+        | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => true,
     }
@@ -195,6 +198,9 @@ impl Body {
                 Self::LoneVote { rule: names::of_rule(site, *rule), channel: names::of_rule(site, *channel) }
             }
             Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
+            Fact::Proposed { by, request, until } => {
+                Self::Proposed { by: by.to_string(), request: request_of(site, request), until: until.0 }
+            }
             Fact::Followed { by, request } => {
                 Self::Followed { by: by.to_string(), request: request_of(site, request) }
             }
@@ -248,6 +254,7 @@ impl Body {
             Self::Answer { .. } => 13,
             Self::Fault { .. } => 14,
             Self::LoneVote { .. } => 15,
+            Self::Proposed { .. } => 16,
         }
     }
 

@@ -151,7 +151,11 @@ async fn put(app: &App, by: Operator, wish: Wish) -> Result<Json<Value>, Problem
     }
     tracing::info!(%by, request = ?wish, "asked on the page");
     match timeout(ANSWER_WITHIN, answer(ear, &by, &wish)).await {
-        Ok(Some(Ok(()))) => Ok(Json(json!({ "result": "accepted", "by": &*by }))),
+        Ok(Some(Ok(Heard::Done))) => Ok(Json(json!({ "result": "accepted", "by": &*by }))),
+        Ok(Some(Ok(Heard::Waits(left)))) => Ok(Json(json!({
+            "result": "proposed", "by": &*by, "remaining_ms": left.0,
+            "detail": "It takes two persons: another operator must ask the same within this time.",
+        }))),
         Ok(Some(Err(why))) => Err(Problem::refused(why)),
         Ok(None) | Err(_) => Err(Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -162,7 +166,14 @@ async fn put(app: &App, by: Operator, wish: Wish) -> Result<Json<Value>, Problem
     }
 }
 
-async fn answer(mut ear: Hearing, by: &Operator, wish: &Wish) -> Option<Result<(), Refusal>> {
+/// What became of a request that was not refused.
+enum Heard {
+    Done,
+    /// For the second of two persons, for so long.
+    Waits(Millis),
+}
+
+async fn answer(mut ear: Hearing, by: &Operator, wish: &Wish) -> Option<Result<Heard, Refusal>> {
     loop {
         let publication = match ear.recv().await {
             Ok(publication) => publication,
@@ -170,7 +181,10 @@ async fn answer(mut ear: Hearing, by: &Operator, wish: &Wish) -> Option<Result<(
             Err(RecvError::Closed) => return None,
         };
         let answer = publication.facts.iter().find_map(|fact| match fact {
-            Fact::Followed { by: who, request } if who == by && request == wish => Some(Ok(())),
+            Fact::Followed { by: who, request } if who == by && request == wish => Some(Ok(Heard::Done)),
+            Fact::Proposed { by: who, request, until } if who == by && request == wish => {
+                Some(Ok(Heard::Waits(until.since(publication.now.uptime))))
+            }
             Fact::Refused { by: who, request, why } if who == by && request == wish => Some(Err(*why)),
             _ => None,
         });

@@ -241,6 +241,12 @@ pub fn request(site: &Site, request: &Request) -> String {
     }
 }
 
+/// What waits for the second of two persons.
+#[must_use]
+pub fn waits_for_second(site: &Site, request: &Request) -> String {
+    format!("{} waits for a second person", self::request(site, request))
+}
+
 /// What service owners are told.
 #[must_use]
 pub fn notice(site: &Site, notice: &Notice) -> String {

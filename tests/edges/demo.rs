@@ -181,6 +181,7 @@ fn shipped_with(dir: &Path, modbus: u16, page: u16) -> std::path::PathBuf {
     let text = std::fs::read_to_string(example).expect("shipped");
     let text = text
         .replace("127.0.0.1:1502\"", &format!("127.0.0.1:{modbus}\""))
+        .replace("127.0.0.1:1503\"", &format!("127.0.0.1:{modbus}\""))
         .replace("127.0.0.1:8080\"", &format!("127.0.0.1:{page}\""))
         .replace("port = 1883 ", &format!("port = {} ", free_port()))
         .replace("\"/var/lib/emberwatch\"", &format!("\"{}\"", dir.join("state").display()));

@@ -6,6 +6,7 @@ mod bench;
 mod box_plant;
 mod codes;
 mod demo;
+mod drill;
 mod probe;
 mod program;
 mod restart;

@@ -9,7 +9,8 @@ use super::simulate::{Room, mbpoll};
 /// The demonstration's configuration, for a room on another port.
 fn demo_config(dir: &Path, port: u16) -> PathBuf {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo.toml"));
-    let text = text.expect("shipped").replace("127.0.0.1:1502", &format!("127.0.0.1:{port}"));
+    let here = format!("127.0.0.1:{port}");
+    let text = text.expect("shipped").replace("127.0.0.1:1502", &here).replace("127.0.0.1:1503", &here);
     let path = dir.join("demo.toml");
     std::fs::write(&path, text).expect("written");
     path
@@ -55,7 +56,7 @@ fn no_device_of_that_name_is_wrong_use_and_names_those_there_are() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (code, _, err) = probe("bms-9", &demo_config(dir.path(), free_port()));
     assert_eq!(code, 2, "{err}");
-    assert!(err.contains("bms-9") && err.contains("bms-1, bms-2, ups-1, gas-1, smoke-1, relay-1"), "{err}");
+    assert!(err.contains("bms-9") && err.contains("bms-1, bms-2, ups-1, relay-1, gas-1, smoke-1"), "{err}");
 }
 
 #[test]

@@ -80,7 +80,11 @@ fn pymodbus_reads_all_four_tables_writes_a_coil_and_is_told_what_is_outside() {
     };
     assert_eq!(numbers(0, "holding ").len(), 15);
     assert_eq!(numbers(1, "input ")[0], 1, "the gas detector is in service");
-    assert_eq!(numbers(2, "discrete "), [1, 1, 1, 0, 0, 0, 0, 0], "three breakers are closed");
+    assert_eq!(
+        numbers(2, "discrete "),
+        [1, 1, 1, 1, 1, 0, 0, 0],
+        "three breakers and two infeeds are closed"
+    );
     assert_eq!(numbers(3, "coils-before "), [0; 8]);
     assert_eq!(lines[4..7], ["outside exception 2", "nobody exception 11", "written 1"]);
     assert_eq!(numbers(7, "coils-after "), [0, 0, 0, 0, 0, 0, 1, 0]);

@@ -29,6 +29,7 @@ fn configuration(dir: &Path, address: &str) -> std::path::PathBuf {
     let text = include_str!("../../config/demo.toml")
         .replace("/var/lib/emberwatch-demo", &dir.join("state").display().to_string())
         .replace("127.0.0.1:1502", address)
+        .replace("127.0.0.1:1503", address)
         .replace("countdown = \"15s\"", "countdown = \"2s\"");
     let end = text.find("[mqtt]").unwrap_or(text.len()).min(text.find("[web]").unwrap_or(text.len()));
     let path = dir.join("demo.toml");
@@ -54,6 +55,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         | Fact::Outlook(_)
         | Fact::AlarmFigures(_)
         | Fact::Gap { .. }
+        | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => {
             return None;

@@ -80,6 +80,9 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
         }
         Fact::Notice(notice) => of("notice", site[notice.sequence].name.clone(), notice_words(&notice.stage)),
         Fact::Gap { lasted } => of("loop", "gap".into(), format!("held up for {lasted}")),
+        Fact::Proposed { by, request, .. } => {
+            of("request", request_words(request).into(), format!("proposed, {by}"))
+        }
         Fact::Followed { by, request } => {
             of("request", request_words(request).into(), format!("followed, {by}"))
         }

@@ -77,6 +77,9 @@ impl Narrator {
                 self.line(&format!("notice to service owners: {}", text::notice(&site, notice)));
             }
             Fact::LoneVote { rule, channel } => self.line(&text::lone_vote(&site, *rule, *channel)),
+            Fact::Proposed { by, request, .. } => {
+                self.line(&format!("{}; {by} was the first of two", text::waits_for_second(&site, request)));
+            }
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
             Fact::Reading { .. }
             | Fact::AlarmFigures(_)

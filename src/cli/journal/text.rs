@@ -1,7 +1,7 @@
 //! A record as a line for people.
 
 use crate::safety::risk::Level;
-use crate::store::record::{AlarmWire, Body, NoticeWire, Record, RefusalWord, RequestWire};
+use crate::store::record::{AlarmWire, Body, CauseWire, NoticeWire, Record, RefusalWord, RequestWire};
 use crate::units::WallTime;
 use crate::wire::time::rfc3339;
 
@@ -26,9 +26,9 @@ pub(super) fn names(record: &Record, name: &str) -> bool {
         Body::Sequence { sequence, by, .. } => named(sequence) || by.as_deref().is_some_and(named),
         Body::Notice { sequence, zone, .. } => named(sequence) || named(zone),
         Body::LoneVote { rule, channel } => named(rule) || named(channel),
-        Body::Followed { by, request } | Body::Refused { by, request, .. } => {
-            named(by) || named(subject(request))
-        }
+        Body::Proposed { by, request, .. }
+        | Body::Followed { by, request }
+        | Body::Refused { by, request, .. } => named(by) || named(subject(request)),
         Body::Intent { sequence, action, .. } => named(sequence) || named(action),
         Body::Fault { fault, .. } => named(fault),
     }
@@ -57,15 +57,26 @@ fn sentence(body: &Body) -> String {
             let name = |stage: u8| now.stages.get(usize::from(stage)).map_or("?", String::as_str);
             let stage = stage.map_or(String::new(), |stage| format!(" {} ({})", stage + 1, name(stage)));
             let why = why.as_ref().map_or(String::new(), |why| format!(": {why:?}"));
-            let shadow = if now.run.as_ref().is_some_and(|run| run.shadow) { " [shadow]" } else { "" };
+            let shadow = match &now.run {
+                Some(run) if matches!(run.cause, CauseWire::Drill { .. }) => " [DRILL]",
+                Some(run) if run.shadow => " [shadow]",
+                Some(_) | None => "",
+            };
             format!("sequence   {sequence}: {event}{stage}{}{why}{shadow}", who(by.as_deref()))
         }
-        Body::Notice { zone, notice, stage, shadow, .. } => {
-            let shadow = if *shadow { " [shadow]" } else { "" };
+        Body::Notice { zone, notice, stage, shadow, drill, .. } => {
+            let shadow = match (drill, shadow) {
+                (true, _) => " [DRILL]",
+                (false, true) => " [shadow]",
+                (false, false) => "",
+            };
             format!("notice     {notice} for {zone}: {}{shadow}", announced(*stage))
         }
         Body::LoneVote { rule, channel } => format!("lone vote  {channel} in {rule}, and nobody joined it"),
         Body::Gap { lasted } => format!("gap        the loop was held up for {lasted} ms"),
+        Body::Proposed { by, request, .. } => {
+            format!("proposed   {by}: {}, as the first of two", asked(request))
+        }
         Body::Followed { by, request } => format!("asked      {by}: {}", asked(request)),
         Body::Refused { by, request, why } => {
             format!("refused    {by}: {} ({})", asked(request), refusal(*why))

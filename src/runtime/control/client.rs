@@ -11,7 +11,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::protocol::{AlarmVerb, Answer, Command, LINE_BYTES_MAX, LinkEntry, Recorded, Wanted, unhex};
+use super::protocol::{
+    AlarmVerb, Answer, Command, LINE_BYTES_MAX, LinkEntry, Recorded, SequenceVerb, Wanted, unhex,
+};
 use crate::field::ask::Asker;
 use crate::field::frames::RawFrame;
 use crate::field::pdu::{Reply, Request};
@@ -55,6 +57,15 @@ pub struct Client {
     line: Vec<u8>,
     link: String,
     trouble: Option<String>,
+}
+
+/// What became of a request that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// In whose name it was asked.
+    pub by: String,
+    /// It waits for a second person for so long; `None`: it was followed.
+    pub waits_ms: Option<u64>,
 }
 
 impl Client {
@@ -123,6 +134,62 @@ impl Client {
         match self.call(&Command::Alarm { id: id.to_owned(), verb }).await? {
             Answer::Done { by } => Ok(by),
             Answer::Refused(why) => Err(CallFault::Declined(why)),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// The document of each sequence.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn sequences(&mut self) -> Result<Vec<Value>, CallFault> {
+        let mut answer = self.call(&Command::Sequences {}).await?;
+        let mut sequences = Vec::new();
+        // Ends: a site has so many sequences, and `end` comes after them.
+        loop {
+            match answer {
+                Answer::Sequence(sequence) => sequences.push(sequence),
+                Answer::End { .. } => return Ok(sequences),
+                _ => return Err(CallFault::Strange),
+            }
+            answer = self.hear().await?;
+        }
+    }
+
+    /// Asks something about a sequence, in the name of this process's user.
+    ///
+    /// # Errors
+    /// `Declined` where the core does not follow, else those of the call.
+    pub async fn sequence(&mut self, id: &str, verb: SequenceVerb) -> Result<Said, CallFault> {
+        match self.call(&Command::Sequence { id: id.to_owned(), verb }).await? {
+            Answer::Done { by } => Ok(Said { by, waits_ms: None }),
+            Answer::Proposed { by, remaining_ms } => Ok(Said { by, waits_ms: Some(remaining_ms) }),
+            Answer::Refused(why) => Err(CallFault::Declined(why)),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// Asks for what happens to a sequence from now on; returns how it stands. The rest comes by
+    /// [`happened`](Self::happened).
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn follow(&mut self, id: &str) -> Result<Value, CallFault> {
+        match self.call(&Command::Follow { id: id.to_owned() }).await? {
+            Answer::Sequence(sequence) => Ok(sequence),
+            _ => Err(CallFault::Strange),
+        }
+    }
+
+    /// What happened next to the sequence that is followed; `None` when the daemon ends.
+    ///
+    /// # Errors
+    /// Those of the call; `Refused` where something was missed.
+    pub async fn happened(&mut self) -> Result<Option<Value>, CallFault> {
+        match self.hear().await? {
+            Answer::Happened(happened) => Ok(Some(happened)),
+            Answer::Busy(sentence) | Answer::Error(sentence) => Err(CallFault::Refused(sentence)),
+            Answer::End { .. } => Ok(None),
             _ => Err(CallFault::Strange),
         }
     }

@@ -1,8 +1,8 @@
-//! What people of this machine see and ask through the local socket: how everything stands, and requests about
-//! alarms in their own name.
+//! What people of this machine see and ask through the local socket: how everything stands, and requests in
+//! their own name.
 //!
-//! A request is put to the safety loop like any other input, and its answer is the loop's own word. Sequences
-//! are not commanded here: those who cut power by hand do so on the page, with a token of their own.
+//! A request is put to the safety loop like any other input, and its answer is the loop's own word. It works without
+//! network, broker and page: the local way to stop a cut, and to begin one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,16 +10,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::protocol::{AlarmVerb, Answer};
+use super::protocol::{AlarmVerb, Answer, SequenceVerb};
 use crate::clock;
 use crate::exchange::{Hearing, Publication};
 use crate::runtime::Ears;
 use crate::safety::alarm::AlarmState;
 use crate::safety::fact::{Fact, Input, Operator, Refusal, Request};
+use crate::safety::sequence::RunId;
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
 use crate::units::Millis;
-use crate::wire::payload::sequence::state_word;
-use crate::wire::{Board, payload, text};
+use crate::wire::payload::sequence::{SequenceExtras, state_word};
+use crate::wire::{Board, Envelope, payload, text, time};
 
 /// The loop answers within a tick; longer than this it is not heard.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -110,12 +111,83 @@ impl People {
         shown.map(|id| payload::alarm(&board.envelope(), id, board.alarm(id))).collect()
     }
 
-    /// Asks the loop in the name of this person, and waits for its word.
+    /// The document of each sequence.
+    pub(super) fn sequences(&self) -> Vec<Value> {
+        let view = self.view();
+        let board = &view.board;
+        let all = (0..board.site().sequences.len()).map(SequenceId::at);
+        all.map(|id| board.sequence_document(id)).collect()
+    }
+
+    /// The sequence of this id.
+    pub(super) fn sequence_of(&self, id: &str) -> Result<SequenceId, Answer> {
+        let sequences = &self.ears.site.sequences;
+        let found = sequences.iter().position(|sequence| sequence.name == id).map(SequenceId::at);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = sequences.iter().map(|sequence| sequence.name.as_str()).collect();
+            Answer::Error(format!("no sequence `{id}`; there are: {}", names.join(", ")))
+        })
+    }
+
+    /// An ear for what is published from now on.
+    pub(super) fn ear(&self) -> Hearing {
+        self.ears.facts.subscribe()
+    }
+
+    /// What of a publication happened to this sequence: time, event, sentence, and how it stands with its readings.
+    pub(super) fn happened(&self, publication: &Publication, id: SequenceId) -> Vec<Value> {
+        let site = &self.ears.site;
+        let envelope =
+            Envelope { site, boot: &self.ears.boot, seq: publication.number, now: publication.now };
+        let mut all = Vec::new();
+        for fact in &publication.facts {
+            let Fact::Sequence(change) = fact else { continue };
+            if change.sequence != id {
+                continue;
+            }
+            let view = self.view();
+            let extras = SequenceExtras { readings: view.board.readings(), ..SequenceExtras::default() };
+            all.push(json!({
+                "at_ms": publication.now.uptime.0,
+                "at": time::rfc3339(publication.now.wall),
+                "event": change.event.word(),
+                "stage": change.event.stage().map(|stage| u32::from(stage) + 1),
+                "text": text::sequence_event(site, id, &change.now, &change.event),
+                "sequence": payload::sequence(&envelope, id, &change.now, extras),
+                "feedback": payload::sequence::feedback(site, id, view.board.readings(), publication.now.uptime),
+            }));
+        }
+        all
+    }
+
+    /// Asks something about a sequence in the name of this person.
+    pub(super) async fn ask_sequence(&self, by: Operator, id: &str, verb: SequenceVerb) -> Answer {
+        let sequence = match self.sequence_of(id) {
+            Ok(sequence) => sequence,
+            Err(answer) => return answer,
+        };
+        let request = match verb {
+            SequenceVerb::Arm {} => Request::Arm { sequence },
+            SequenceVerb::Disarm {} => Request::Disarm { sequence },
+            SequenceVerb::Reset {} => Request::ResetSequence { sequence },
+            SequenceVerb::Abort { run } => Request::Abort { sequence, run: run.map(RunId) },
+            SequenceVerb::Select {} => Request::Select { sequence },
+            SequenceVerb::Start {} => Request::Start { sequence },
+            SequenceVerb::Drill {} => Request::Drill { sequence },
+        };
+        self.put(by, request).await
+    }
+
+    /// Asks something about an alarm in the name of this person.
     pub(super) async fn ask(&self, by: Operator, id: &str, verb: AlarmVerb) -> Answer {
         let Some(alarm) = self.ears.site.alarms.iter().position(|alarm| alarm.name == id) else {
             return Answer::Error(format!("no alarm `{id}`"));
         };
-        let request = wish(AlarmId::at(alarm), verb);
+        self.put(by, wish(AlarmId::at(alarm), verb)).await
+    }
+
+    /// Asks the loop, and waits for its word.
+    async fn put(&self, by: Operator, request: Request) -> Answer {
         // An ear first: the answer cannot come before we listen.
         let hearing = self.ears.facts.subscribe();
         let input = Input::Asked { by: by.clone(), request: request.clone() };
@@ -125,11 +197,12 @@ impl People {
         };
         tracing::info!(%by, ?request, "asked on the local socket");
         match tokio::time::timeout(ANSWER_MAX, asked).await {
-            Ok(Some(Ok(()))) => Answer::Done { by: by.to_string() },
+            Ok(Some(Ok(None))) => Answer::Done { by: by.to_string() },
+            Ok(Some(Ok(Some(left)))) => Answer::Proposed { by: by.to_string(), remaining_ms: left.0 },
             Ok(Some(Err(why))) => Answer::Refused(text::refusal(why).to_owned()),
             Ok(None) => Answer::Error("emberwatch is stopping: nothing was asked".to_owned()),
             Err(_) => Answer::Error(
-                "asked, but the safety loop has not answered in time: look at the alarm before asking again"
+                "asked, but the safety loop has not answered in time: look at how it stands before asking again"
                     .to_owned(),
             ),
         }
@@ -149,7 +222,10 @@ fn wish(alarm: AlarmId, verb: AlarmVerb) -> Request {
     }
 }
 
-async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<Result<(), Refusal>> {
+/// The loop's word: followed, or waiting for a second person for so long, or refused.
+type Word = Result<Option<Millis>, Refusal>;
+
+async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<Word> {
     loop {
         match hearing.recv().await {
             Ok(publication) => {
@@ -163,9 +239,12 @@ async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<R
     }
 }
 
-fn answer_in(publication: &Publication, by: &Operator, wish: &Request) -> Option<Result<(), Refusal>> {
+fn answer_in(publication: &Publication, by: &Operator, wish: &Request) -> Option<Word> {
     publication.facts.iter().find_map(|fact| match fact {
-        Fact::Followed { by: who, request } if who == by && request == wish => Some(Ok(())),
+        Fact::Followed { by: who, request } if who == by && request == wish => Some(Ok(None)),
+        Fact::Proposed { by: who, request, until } if who == by && request == wish => {
+            Some(Ok(Some(until.since(publication.now.uptime))))
+        }
         Fact::Refused { by: who, request, why } if who == by && request == wish => Some(Err(*why)),
         _ => None,
     })

@@ -11,7 +11,7 @@ use crate::field::pdu::{Reply, Request};
 use crate::field::profile::Table;
 use crate::safety::reading::ReadFault;
 
-pub use super::verb::AlarmVerb;
+pub use super::verb::{AlarmVerb, SequenceVerb};
 
 /// The longest line, either way: the words of the longest read, as decimal text, and more than enough.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -54,6 +54,21 @@ pub enum Command {
         /// What about it.
         #[serde(rename = "do")]
         verb: AlarmVerb,
+    },
+    /// All sequences as they stand. `sequence` for each, `end` after the last.
+    Sequences {},
+    /// A request about a sequence, in the name of the user at this end. `done`, `proposed` or `refused` in reply.
+    Sequence {
+        /// The sequence, by its id.
+        id: String,
+        /// What about it.
+        #[serde(rename = "do")]
+        verb: SequenceVerb,
+    },
+    /// What happens to a sequence from now on, an hour at most. `sequence` as it stands, then `happened` for each.
+    Follow {
+        /// The sequence, by its id.
+        id: String,
     },
     /// A recording of all that comes into the core from now on: `recorded` again and again, until the client says
     /// anything (an empty line will do); `end` after the last.
@@ -127,6 +142,17 @@ pub enum Answer {
     Status(Value),
     /// One alarm, as a document.
     Alarm(Value),
+    /// One sequence, as a document.
+    Sequence(Value),
+    /// What happened to a sequence, with its document and the time.
+    Happened(Value),
+    /// The first of two persons has asked: another one must ask the same within this time.
+    Proposed {
+        /// In whose name.
+        by: String,
+        /// How long it waits.
+        remaining_ms: u64,
+    },
     /// The request was followed.
     Done {
         /// In whose name.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::people::People;
@@ -22,6 +23,7 @@ use crate::field::frames::FrameLog;
 use crate::field::link::AskFault;
 use crate::field::options::LinkOptions;
 use crate::field::pdu::{Reply, Request};
+use crate::safety::site::SequenceId;
 use crate::units::Millis;
 
 /// Clients at a time; more are told so and sent away.
@@ -223,6 +225,25 @@ impl<L: Links> Served<L> {
                 client.say(&Answer::End { next }).await
             }
             Command::Alarm { id, verb } => client.say(&self.ask_about(&id, verb, uid).await).await,
+            Command::Sequences {} => {
+                let sequences = self.people.sequences();
+                let next = u64::try_from(sequences.len()).unwrap_or(u64::MAX);
+                for sequence in sequences {
+                    client.say(&Answer::Sequence(sequence)).await?;
+                }
+                client.say(&Answer::End { next }).await
+            }
+            Command::Sequence { id, verb } => {
+                let answer = match uid {
+                    Some(uid) => self.people.ask_sequence(who::operator(uid), &id, verb).await,
+                    None => nobody(),
+                };
+                client.say(&answer).await
+            }
+            Command::Follow { id } => match self.people.sequence_of(&id) {
+                Ok(sequence) => follow(&self.people, sequence, client).await,
+                Err(answer) => client.say(&answer).await,
+            },
             Command::Links {} => client.say(&Answer::Links(self.entries.to_vec())).await,
             Command::Ask { link, unit, request } => {
                 let answer = match request.request() {
@@ -249,7 +270,7 @@ impl<L: Links> Served<L> {
     async fn ask_about(&self, id: &str, verb: AlarmVerb, uid: Option<u32>) -> Answer {
         match uid {
             Some(uid) => self.people.ask(who::operator(uid), id, verb).await,
-            None => Answer::Error("the system does not say who asks: nothing was asked".to_owned()),
+            None => nobody(),
         }
     }
 
@@ -268,6 +289,40 @@ impl<L: Links> Served<L> {
     fn no_link(&self, link: &str) -> Answer {
         let names: Vec<&str> = self.entries.iter().map(|entry| entry.id.as_str()).collect();
         Answer::Error(format!("no link `{link}`; there are: {}", names.join(", ")))
+    }
+}
+
+fn nobody() -> Answer {
+    Answer::Error("the system does not say who asks: nothing was asked".to_owned())
+}
+
+/// Tells what happens to a sequence, until the client hangs up.
+async fn follow(people: &People, id: SequenceId, client: &mut Talk) -> io::Result<()> {
+    let begun = clock::uptime();
+    let mut ear = people.ear();
+    if let Some(now) = people.sequences().into_iter().nth(id.index()) {
+        client.say(&Answer::Sequence(now)).await?;
+    }
+    loop {
+        let heard = tokio::select! {
+            () = client.gone() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            heard = ear.recv() => heard,
+        };
+        match heard {
+            Ok(publication) => {
+                for happened in people.happened(&publication, id) {
+                    client.say(&Answer::Happened(happened)).await?;
+                }
+            }
+            Err(RecvError::Lagged(missed)) => {
+                let sentence = format!("{missed} publications were missed: what follows has a gap");
+                client.say(&Answer::Busy(sentence)).await?;
+            }
+            Err(RecvError::Closed) => return client.say(&Answer::End { next: 0 }).await,
+        }
+        if FOLLOW_MAX < clock::uptime().since(begun) {
+            return client.say(&Answer::End { next: 0 }).await;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a person may ask about an alarm on the local socket.
+//! What a person may ask about an alarm or a sequence on the local socket.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,4 +31,27 @@ pub enum AlarmVerb {
     },
     /// Put it back into service.
     InService {},
+}
+
+/// What can be asked about a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SequenceVerb {
+    /// Let it cut by itself.
+    Arm {},
+    /// Let it only record; takes two persons.
+    Disarm {},
+    /// Let a finished run go; takes two persons where something was cut.
+    Reset {},
+    /// Stop a run before its point of no return.
+    Abort {
+        /// The run that was seen, or the one that runs.
+        run: Option<u64>,
+    },
+    /// The first step of a cut by hand.
+    Select {},
+    /// The second step.
+    Start {},
+    /// Rehearse.
+    Drill {},
 }

@@ -52,6 +52,8 @@ pub(super) struct Track {
     pub(super) notice: NoticeTrack,
     /// The input that aborts reads so, or has not been seen otherwise yet: only its coming aborts.
     pub(super) abort_input_held: bool,
+    /// Grows with everything that is said of it: what people have seen (R15).
+    pub(super) version: u64,
     /// Something to say at the first scan: how it stands after a start.
     pub(super) first_word: Option<SequenceEvent>,
 }
@@ -376,6 +378,7 @@ impl Actor<'_> {
     }
 
     pub(super) fn say(&mut self, event: SequenceEvent) {
+        self.track.version += 1;
         let change = SequenceChange { sequence: self.id, event, now: self.track.state.clone() };
         self.out.push(Output::Fact(Fact::Sequence(Box::new(change))));
     }

@@ -47,6 +47,34 @@ impl Sequences {
     }
 }
 
+impl Sequences {
+    /// The state that two persons must have seen, where it takes two (R15); refused at once what could not be followed.
+    pub(crate) fn takes_two(
+        &mut self,
+        scene: &Scene<'_>,
+        sequence: SequenceId,
+        wish: Wish,
+    ) -> Result<Option<u64>, Refusal> {
+        if self.tracks.len() <= sequence.index() {
+            return Err(Refusal::NothingToDo);
+        }
+        let mut nothing = Vec::new();
+        let actor = self.actor(sequence, scene, &mut nothing);
+        let two = match wish {
+            Wish::Disarm => {
+                actor.may_disarm()?;
+                true
+            }
+            Wish::Reset => {
+                actor.may_reset()?;
+                actor.real_cut(|_, _| true)
+            }
+            Wish::Abort(_) | Wish::Arm | Wish::Select | Wish::Start | Wish::Drill => false,
+        };
+        Ok(two.then_some(actor.track.version))
+    }
+}
+
 impl Actor<'_> {
     /// R11: only before the point of no return, and never what a person demanded by hand (I5). A command that is under
     /// way is read back first; then the run ends.
@@ -94,15 +122,18 @@ impl Actor<'_> {
         }
     }
 
-    fn disarm(&mut self, by: &Operator) -> Result<(), Refusal> {
+    fn may_disarm(&self) -> Result<(), Refusal> {
         match (self.track.state.mode, self.run()) {
             (Mode::Shadow | Mode::Disabled, _) => Err(Refusal::NothingToDo),
-            (Mode::Armed, Some(run)) if !run.step.is_over() => Err(Refusal::NotNow),
-            (Mode::Armed, _) => {
-                self.set_mode(Mode::Shadow, by);
-                Ok(())
-            }
+            (Mode::Armed, Some(run)) if !run.shadow && !run.step.is_over() => Err(Refusal::NotNow),
+            (Mode::Armed, _) => Ok(()),
         }
+    }
+
+    fn disarm(&mut self, by: &Operator) -> Result<(), Refusal> {
+        self.may_disarm()?;
+        self.set_mode(Mode::Shadow, by);
+        Ok(())
     }
 
     fn select(&mut self, by: &Operator) -> Result<(), Refusal> {
@@ -202,7 +233,7 @@ impl Actor<'_> {
     }
 
     /// R10: only what is over or held, and only with the cause known to be gone.
-    fn reset(&mut self, by: &Operator) -> Result<(), Refusal> {
+    fn may_reset(&self) -> Result<(), Refusal> {
         let run = self.run().ok_or(Refusal::NothingToDo)?;
         if !run.step.is_over() && !matches!(run.step, Step::Held { .. }) {
             return Err(Refusal::NotNow);
@@ -212,8 +243,26 @@ impl Actor<'_> {
         if !run.shadow && (vote.complete || !trigger.known) {
             return Err(Refusal::CauseStands);
         }
+        Ok(())
+    }
+
+    /// Whether a stage that takes power from anything, of a run that is no rehearsal, is `so`.
+    fn real_cut(&self, so: impl Fn(&Run, usize) -> bool) -> bool {
+        self.run().filter(|run| !run.shadow).is_some_and(|run| {
+            let stages = self.spec.stages.iter().enumerate();
+            stages.filter(|(_, stage)| stage.cuts.something()).any(|(index, _)| so(run, index))
+        })
+    }
+
+    /// I8: after a cut it is armed anew by a person, or not at all.
+    fn reset(&mut self, by: &Operator) -> Result<(), Refusal> {
+        self.may_reset()?;
+        let locks_out = self.track.state.mode == Mode::Armed && self.real_cut(Run::has_commanded);
         self.track.state.phase = Phase::Idle;
         self.say(SequenceEvent::Reset { by: by.clone() });
+        if locks_out {
+            self.set_mode(Mode::Shadow, by);
+        }
         Ok(())
     }
 

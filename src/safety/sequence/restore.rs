@@ -40,6 +40,7 @@ impl Track {
             selected: None,
             notice: NoticeTrack::default(),
             abort_input_held: true,
+            version: 0,
             first_word: Some(first_word),
         }
     }

@@ -57,6 +57,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             | Fact::LoneVote { .. }
             | Fact::Notice(_)
             | Fact::Gap { .. }
+            | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
         }

@@ -85,6 +85,12 @@ async function ask(path, about, done) {
     return false;
   }
   if (reply.ok) {
+    const told = await reply.json().catch(() => ({}));
+    if (told.result === "proposed") {
+      const left = Math.round((told.remaining_ms ?? 0) / 1000);
+      say(`Proposed. It takes two persons: another operator asks the same within ${left} s.`, "");
+      return false;
+    }
     say(`${done}.`, "");
     return true;
   }

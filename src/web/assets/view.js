@@ -218,13 +218,17 @@ function drawRunning(page) {
     const parts = node.parts;
     node.className = `run ${sequence.state}${sequence.shadow ? " shadow" : ""}`;
     put(parts.title, sequence.title);
-    put(parts.shadow, sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
+    put(parts.shadow, sequence.drill ? "DRILL: rehearsed, nothing is switched" : sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
     put(parts.state, sequence.shadow && sequence.state === "countdown" ? "Power would be cut" : RUN_WORDS[sequence.state] ?? sequence.state);
     put(parts.trigger, `${zones[sequence.zone]?.title ?? sequence.zone}, ${sequence.trigger?.text ?? "cause unknown"}.`);
     put(parts.after, sequence.shadow ? "" : AFTER[sequence.state]);
     parts.count.hidden = sequence.state !== "countdown";
     parts.abort.hidden = !sequence.abort?.allowed;
-    parts.reset.hidden = !ENDED.includes(sequence.state);
+    parts.reset.hidden = !ENDED.includes(sequence.state) && sequence.state !== "held";
+    put(parts.reset, sequence.proposed?.verb === "reset" ? "Reset, as the second person" : "Reset this run");
+    parts.go.hidden = sequence.state !== "held";
+    put(parts.go, sequence.selected_by ? "Go on: second step" : "Go on …");
+    put(parts.proposed, proposal(sequence));
     parts.late.hidden = Boolean(sequence.abort?.allowed) || ENDED.includes(sequence.state);
     keep(parts.steps, (sequence.steps ?? []).map((_, place) => place), makeStep, (row, place) => {
       const step = sequence.steps[place];
@@ -239,6 +243,14 @@ function drawRunning(page) {
   });
 }
 
+// What waits for a second person.
+function proposal(sequence) {
+  const { proposed } = sequence;
+  if (!proposed) return "";
+  const left = Math.max(0, Math.round(proposed.remaining_ms / 1000));
+  return `${proposed.by} proposes to ${proposed.verb} it: another person confirms by the same button within ${left} s`;
+}
+
 function makeRun(id) {
   const node = el("article", "run");
   const parts = {
@@ -248,6 +260,11 @@ function makeRun(id) {
     late: el("p", "late", "Past its point of no return: it cannot be aborted here."),
     steps: el("ol", "steps"), after: el("p", "after"),
     reset: button("Reset this run", "reset", () => operate(id, "reset", "Reset")),
+    // One person takes both steps; where it takes two, one takes each.
+    go: button("Go on …", "go", () => state.sequences[id]?.selected_by
+      ? operate(id, "start", "It goes on")
+      : operate(id, "select", "Selected: take the second step within 10 s")),
+    proposed: el("p", "proposed"),
   };
   const hint = el("span", "key", "or press the A key");
   parts.abort.setAttribute("aria-keyshortcuts", "a");
@@ -256,7 +273,7 @@ function makeRun(id) {
   parts.bar.append(parts.fill);
   parts.count.append(parts.number, parts.bar);
   const ask = el("div", "ask");
-  ask.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.after, parts.reset);
+  ask.append(parts.state, parts.shadow, parts.title, parts.count, parts.abort, parts.late, parts.after, parts.go, parts.proposed, parts.reset);
   const told = el("div", "told");
   told.append(parts.trigger, parts.steps);
   node.append(ask, told);
@@ -340,15 +357,17 @@ function drawSequences(state) {
     const title = () => state.sequences[id]?.title ?? id;
     const operateBox = el("details", "operate");
     const buttons = el("div", "buttons");
-    const [armIt, disarm, cut] = [
+    const [armIt, disarm, cut, drill] = [
       button("Arm …", "", () => arm(id, title())),
       button("Disarm", "", () => operate(id, "disarm", "Disarmed: it only records")),
       button("Cut by hand …", "", () => cutByHand(id, title())),
+      button("Drill", "", () => operate(id, "drill", "The drill runs: nothing is switched")),
     ];
-    buttons.append(armIt, disarm, cut);
+    buttons.append(armIt, disarm, cut, drill);
     operateBox.append(el("summary", "", "Operate"), buttons);
-    node.append(el("span", "title"), el("strong", "mode"), operateBox);
-    node.parts = { armIt, disarm, cut };
+    const proposed = el("p", "proposed");
+    node.append(el("span", "title"), el("strong", "mode"), operateBox, proposed);
+    node.parts = { armIt, disarm, cut, drill, proposed };
     return node;
   }, (node, id) => {
     const sequence = sequences[id];
@@ -357,7 +376,10 @@ function drawSequences(state) {
     node.className = `sequence ${sequence.mode}`;
     node.parts.armIt.hidden = sequence.mode === "armed";
     node.parts.disarm.hidden = sequence.mode !== "armed";
+    put(node.parts.disarm, sequence.proposed?.verb === "disarm" ? "Disarm, as the second person" : "Disarm");
+    put(node.parts.proposed, proposal(sequence));
     node.parts.cut.hidden = sequence.mode === "disabled";
+    node.parts.drill.hidden = sequence.mode === "disabled";
   });
 }
 

@@ -25,8 +25,8 @@ use crate::safety::site::{
 };
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::device::{DeviceStatus, Link};
-use crate::wire::payload::event::{Event, event_of};
-use crate::wire::payload::sequence::{SequenceExtras, notice, state_word, under_way};
+use crate::wire::payload::event::{Event, Target, event_of, target};
+use crate::wire::payload::sequence::{self, Proposed, SequenceExtras, notice, state_word, under_way};
 use crate::wire::payload::zone::{RoomSummary, ZoneStatus};
 use crate::wire::{Envelope, text};
 
@@ -95,6 +95,8 @@ pub struct Board {
     figures: AlarmFigures,
     sequences: Vec<SequenceState>,
     selected: BTreeMap<SequenceId, (Operator, Uptime)>,
+    /// What waits for a second person.
+    proposed: BTreeMap<SequenceId, Proposed>,
     notices: VecDeque<Value>,
     events: VecDeque<Value>,
     changes: Changes,
@@ -115,6 +117,7 @@ impl Board {
             figures: AlarmFigures::default(),
             sequences: site.sequences.iter().map(|spec| idle(spec.mode)).collect(),
             selected: BTreeMap::new(),
+            proposed: BTreeMap::new(),
             notices: VecDeque::with_capacity(NOTICES_MAX),
             events: VecDeque::with_capacity(EVENTS_MAX),
             changes: Changes::default(),
@@ -188,6 +191,12 @@ impl Board {
                 };
                 changes.zones.insert(zone);
             }
+            Fact::Proposed { by, request, until } => {
+                if let (verb, Target::Sequence(id)) = target(request) {
+                    self.proposed.insert(id, Proposed { by: by.clone(), verb, until: *until });
+                    changes.sequences.insert(id);
+                }
+            }
             Fact::Finding(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
@@ -199,6 +208,8 @@ impl Board {
     fn take_sequence(&mut self, change: &SequenceChange, changes: &mut Changes) {
         let id = change.sequence;
         self.sequences[id.index()] = change.now.clone();
+        // It has changed: what was proposed was about another state.
+        self.proposed.remove(&id);
         match &change.event {
             SequenceEvent::Selected { by } => {
                 self.selected.insert(id, (Arc::clone(by), self.now.uptime));
@@ -270,12 +281,19 @@ impl Board {
         &self.sequences[sequence.index()]
     }
 
+    /// A sequence as a document.
+    #[must_use]
+    pub fn sequence_document(&self, id: SequenceId) -> Value {
+        sequence::sequence(&self.envelope(), id, self.sequence(id), self.extras(id))
+    }
+
     /// What a sequence's document tells beyond its state.
     #[must_use]
     pub fn extras(&self, sequence: SequenceId) -> SequenceExtras<'_> {
         let selected = self.selected.get(&sequence);
         let selected = selected.filter(|(_, at)| self.now.uptime.since(*at) < SELECTED_FOR);
-        SequenceExtras { readings: &self.readings, selected_by: selected.map(|(by, _)| &**by) }
+        let proposed = self.proposed.get(&sequence).filter(|proposed| self.now.uptime <= proposed.until);
+        SequenceExtras { readings: &self.readings, selected_by: selected.map(|(by, _)| &**by), proposed }
     }
 
     /// The figures of the alarm system. The core tells them at most every ten seconds; what can be counted here

@@ -9,7 +9,8 @@ use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
 use crate::safety::fact::{Fact, Request};
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
-use crate::wire::{Envelope, explain, text};
+use crate::units::Uptime;
+use crate::wire::{Envelope, explain, text, time};
 
 /// One transition: where it belongs and what it says.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let body = json!({ "lasted_ms": lasted.0 });
             Some(event(envelope, place, None, "gateway.gap".to_owned(), &words, body))
         }
+        Fact::Proposed { by, request, until } => Some(proposed(envelope, place, by, request, *until)),
         Fact::Followed { by, request } => {
             let words = format!("{by}: {}", text::request(site, request));
             let body = json!({ "by": &**by, "request": request_body(envelope, request) });
@@ -90,6 +92,15 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             Some(event(envelope, place, Some(room), "request.refused".to_owned(), &words, body))
         }
     }
+}
+
+/// The first of two persons has asked.
+fn proposed(envelope: &Envelope, place: usize, by: &str, request: &Request, until: Uptime) -> Event {
+    let words = format!("{by}: {}", text::waits_for_second(envelope.site, request));
+    let until = time::rfc3339(envelope.wall(until));
+    let body = json!({ "by": by, "request": request_body(envelope, request), "until": until });
+    let room = request_room(envelope, request);
+    event(envelope, place, Some(room), "request.proposed".to_owned(), &words, body)
 }
 
 /// An event of the given kind, with its sentence and its own members.
@@ -118,12 +129,16 @@ fn is_drill(body: &Value) -> bool {
     about.and_then(|about| about.get("drill")).and_then(Value::as_bool).unwrap_or(false)
 }
 
-enum Target {
+/// What a request is about.
+pub(crate) enum Target {
+    /// An alarm.
     Alarm(AlarmId),
+    /// A sequence.
     Sequence(SequenceId),
 }
 
-const fn target(request: &Request) -> (&'static str, Target) {
+/// The verb of a request, and what it is about.
+pub(crate) const fn target(request: &Request) -> (&'static str, Target) {
     match *request {
         Request::Acknowledge { alarm, .. } => ("acknowledge", Target::Alarm(alarm)),
         Request::ResetAlarm { alarm } => ("reset", Target::Alarm(alarm)),

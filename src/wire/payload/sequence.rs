@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document;
+use crate::safety::fact::Operator;
 use crate::safety::reading::Reading;
 use crate::safety::sequence::spec::{Condition, Cuts, Expect, Sequence, Stage};
 use crate::safety::sequence::{Cause, Notice, NoticeStage, Phase, Run, SequenceState, StageState, Step};
-use crate::safety::site::{LoadGroup, SequenceId, Site};
+use crate::safety::site::{Labels, LoadGroup, PointId, SequenceId, Site};
 use crate::units::Uptime;
 use crate::wire::{Envelope, text, time};
 
@@ -18,6 +19,19 @@ pub struct SequenceExtras<'a> {
     pub readings: &'a [Reading],
     /// Who took the first step of a cut by hand.
     pub selected_by: Option<&'a str>,
+    /// What waits for a second person.
+    pub proposed: Option<&'a Proposed>,
+}
+
+/// The first half of what takes two persons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// Who was the first.
+    pub by: Operator,
+    /// What is asked for: `disarm` or `reset`.
+    pub verb: &'static str,
+    /// It is forgotten after this.
+    pub until: Uptime,
 }
 
 /// The word of what a sequence does.
@@ -84,6 +98,11 @@ pub fn sequence(
             "step": { "n": current.map_or(0, |n| n + 1), "of": spec.stages.len() },
             "steps": steps(site, &spec.stages, run),
             "selected_by": extras.selected_by,
+            "proposed": extras.proposed.map(|proposed| json!({
+                "verb": proposed.verb, "by": &*proposed.by,
+                "until": time::rfc3339(envelope.wall(proposed.until)),
+                "remaining_ms": proposed.until.since(envelope.now.uptime).0,
+            })),
         }),
     )
 }
@@ -226,22 +245,67 @@ fn permissives(site: &Site, stage: Option<&Stage>, readings: &[Reading]) -> Vec<
         let reading = readings.get(expect.point.index()).and_then(Reading::good);
         json!({
             "id": text::point_key(site, expect.point),
-            "want": condition(expect.is, site[expect.point].unit.symbol()),
+            "want": condition(site, expect),
+            "shown": reading.map(|(value, _)| shown(site, expect.point, value.get())),
             "ok": reading.and_then(|(value, _)| holds(expect.is, value.get())),
         })
     };
     expects.iter().map(one).collect()
 }
 
-fn condition(is: Condition, symbol: &str) -> String {
-    let quantity = |value| text::quantity(value, symbol);
-    match is {
-        Condition::Is(number) => format!("= {number}"),
+/// What is read back of each stage, as it stands: `ok` is `null` where nothing good is known.
+#[must_use]
+pub fn feedback(site: &Site, sequence: SequenceId, readings: &[Reading], now: Uptime) -> Vec<Vec<Value>> {
+    let one = |expect: &Expect| {
+        let reading = readings.get(expect.point.index());
+        let good = reading.and_then(Reading::good);
+        let symbol = site[expect.point].unit.symbol();
+        json!({
+            "id": text::point_key(site, expect.point),
+            "want": condition(site, expect),
+            "value": good.map(|(value, _)| value.get()),
+            "unit": symbol,
+            "shown": good.map(|(value, _)| shown(site, expect.point, value.get())),
+            "age_ms": good.map(|(_, taken)| now.since(taken).0),
+            "ok": good.and_then(|(value, _)| holds(expect.is, value.get())),
+        })
+    };
+    site[sequence].stages.iter().map(|stage| stage.verify.iter().map(one).collect()).collect()
+}
+
+/// What is wanted of a point, with the names of its states.
+fn condition(site: &Site, expect: &Expect) -> String {
+    let point = &site[expect.point];
+    let quantity = |value| text::quantity(value, point.unit.symbol());
+    let bit_name = |bit: u8| match &point.labels {
+        Labels::Bits(names) => names.iter().find(|(known, _)| *known == bit).map(|(_, name)| name.clone()),
+        Labels::Enum(_) | Labels::None => None,
+    };
+    let bit = |bit: u8| bit_name(bit).unwrap_or_else(|| format!("bit {bit}"));
+    match expect.is {
+        Condition::Is(number) => match &point.labels {
+            Labels::Enum(names) if names.iter().any(|(known, _)| *known == number) => {
+                let name = names.iter().find(|(known, _)| *known == number).map_or("?", |(_, name)| name);
+                format!("= {name}")
+            }
+            Labels::Enum(_) | Labels::Bits(_) | Labels::None => format!("= {number}"),
+        },
         Condition::AtLeast(limit) => format!(">= {}", quantity(limit)),
         Condition::AtMost(limit) => format!("<= {}", quantity(limit)),
         Condition::Within(low, high) => format!("{} .. {}", quantity(low), quantity(high)),
-        Condition::BitSet(bit) => format!("bit {bit} set"),
-        Condition::BitClear(bit) => format!("bit {bit} clear"),
+        Condition::BitSet(index) => format!("{} set", bit(index)),
+        Condition::BitClear(index) => format!("{} clear", bit(index)),
+    }
+}
+
+/// A good value as people read it: the name of a state, or the number with its unit.
+fn shown(site: &Site, point: PointId, value: f64) -> String {
+    match &site[point].labels {
+        Labels::Enum(names) => {
+            let known = names.iter().find(|(known, _)| (f64::from(*known) - value).abs() < 0.5);
+            known.map_or_else(|| format!("{value}"), |(_, name)| name.clone())
+        }
+        Labels::Bits(_) | Labels::None => text::quantity(value, site[point].unit.symbol()),
     }
 }
 

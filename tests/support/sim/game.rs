@@ -620,6 +620,9 @@ impl Game {
                     self.open[stage.action.index()] = false;
                 }
                 self.people(Request::ResetSequence { sequence: id }, "anna");
+                self.people(Request::ResetSequence { sequence: id }, "ben");
+                // After a cut it takes a person to arm it again (I8).
+                self.people(Request::Arm { sequence: id }, "anna");
             }
         }
     }
@@ -640,7 +643,13 @@ impl Game {
         let request = match self.dice.between(0, 6) {
             0 => Request::Abort { sequence, run: if stale { Some(RunId(0)) } else { run } },
             1 => Request::Arm { sequence },
-            2 => Request::Disarm { sequence },
+            2 => {
+                // The second person may be the first one again, or come too late.
+                let later = self.now + self.dice.between(0, 80_000);
+                let by = if stale { who } else { "carl" };
+                self.send(later, Input::Asked { by: by.into(), request: Request::Disarm { sequence } });
+                Request::Disarm { sequence }
+            }
             3 | 4 => {
                 self.people(Request::Select { sequence }, who);
                 let later = self.now + self.dice.between(0, 12_000);

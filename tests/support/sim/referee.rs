@@ -35,6 +35,8 @@ pub(crate) struct Referee {
     fresh_from: Uptime,
     last_scan: Option<Uptime>,
     pub(crate) starts: u64,
+    /// What the first of two persons asked, and when; what was carried out or refused since is gone.
+    proposed: Vec<(Operator, Request, Uptime)>,
     /// When something was cut, since the core was started last.
     cuts: Vec<Uptime>,
     /// Stages that an interlock stopped.
@@ -119,6 +121,7 @@ impl Referee {
             fresh_from: now,
             last_scan: None,
             starts: 0,
+            proposed: Vec::new(),
             cuts: Vec::new(),
             interlocked: 0,
             house,
@@ -131,6 +134,7 @@ impl Referee {
         self.fresh_from = now;
         self.last_scan = None;
         self.cuts.clear();
+        self.proposed.clear();
         self.alarms.restart();
         self.sequences.iter_mut().for_each(|book| book.selected = None);
     }
@@ -166,6 +170,10 @@ impl Referee {
                 }
                 Output::Fact(Fact::Sequence(change)) => self.changed(change, now, inputs)?,
                 Output::Fact(Fact::Alarm(change)) => self.alarms.changed(&self.house.site, change)?,
+                Output::Fact(Fact::Proposed { by, request, until }) => {
+                    demand(*until == now.plus(Millis::from_secs(60)), "S15", || format!("until {until:?}"))?;
+                    self.proposed.push((by.clone(), request.clone(), now));
+                }
                 Output::Fact(Fact::Followed { by, request }) => self.followed(by, request, now)?,
                 Output::Fact(
                     Fact::Reading { .. }
@@ -530,6 +538,16 @@ impl Referee {
         })
     }
 
+    /// S15: another person asked the same within a minute, and that was not used yet.
+    fn second_of(&mut self, by: &Operator, request: &Request, now: Uptime) -> Verdict {
+        let fits = |(first, asked, when): &(Operator, Request, Uptime)| {
+            first != by && asked == request && now.since(*when) <= Millis::from_secs(60)
+        };
+        demand(self.proposed.iter().any(fits), "S15", || format!("{by} alone: {request:?}"))?;
+        self.proposed.retain(|(_, asked, _)| asked != request);
+        Ok(())
+    }
+
     fn followed(&mut self, by: &Operator, request: &Request, now: Uptime) -> Verdict {
         match request {
             Request::Acknowledge { .. }
@@ -547,6 +565,7 @@ impl Referee {
                 demand(!real, "S14", || format!("arming let go of a real run of {sequence:?}"))
             }
             Request::Disarm { sequence } => {
+                self.second_of(by, request, now)?;
                 self.sequences[sequence.index()].mode = Mode::Shadow;
                 Ok(())
             }
@@ -561,6 +580,21 @@ impl Referee {
                 Ok(())
             }
             Request::ResetSequence { sequence } => {
+                let cuts = self.house.site[*sequence].stages.iter().any(|stage| stage.cuts.something());
+                let real = self.sequences[sequence.index()].run.as_ref().is_some_and(|run| !run.shadow);
+                if cuts && real {
+                    self.second_of(by, request, now)?;
+                    // I8: it is armed anew by a person, or not at all.
+                    let spec = &self.house.site[*sequence];
+                    let book = &mut self.sequences[sequence.index()];
+                    let cut = book.run.as_ref().is_some_and(|run| {
+                        let stages = run.stages.iter().zip(&spec.stages);
+                        stages.into_iter().any(|(book, stage)| 0 < book.orders && stage.cuts.something())
+                    });
+                    if cut && book.mode == Mode::Armed {
+                        book.mode = Mode::Shadow;
+                    }
+                }
                 self.sequences[sequence.index()].run = None;
                 Ok(())
             }

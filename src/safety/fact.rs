@@ -174,6 +174,8 @@ pub enum Refusal {
     LifeSafety,
     /// For no time at all, or for longer than the site allows.
     TooLong,
+    /// A key switch arms this sequence, and nothing else (I4).
+    ByKey,
     /// Somebody demanded this cut by hand: that is not taken back (I5).
     ByHand,
     /// It takes two: one person for each of the two steps.

@@ -121,6 +121,7 @@ fn cut(mode: Mode) -> Sequence {
         countdown: Millis(60_000),
         on_restart: OnRestart::Resume,
         no_return: 0,
+        arming_key: None,
         abort_input: None,
         notice: String::new(),
         contact: None,

@@ -158,6 +158,7 @@ pub enum RefusalWord {
     NoReason,
     ByHand,
     SecondPerson,
+    ByKey,
 }
 
 /// Whether a fact is kept at all.
@@ -215,6 +216,7 @@ impl Body {
                     Refusal::TooLong => RefusalWord::TooLong,
                     Refusal::NoReason => RefusalWord::NoReason,
                     Refusal::ByHand => RefusalWord::ByHand,
+                    Refusal::ByKey => RefusalWord::ByKey,
                     Refusal::SecondPerson => RefusalWord::SecondPerson,
                 };
                 Self::Refused { by: by.to_string(), request: request_of(site, request), why }

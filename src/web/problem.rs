@@ -54,6 +54,9 @@ impl Problem {
             Refusal::TooLong => {
                 ("too-long", "No time, or a longer one than `shelve_max` of the configuration: ask for less.")
             }
+            Refusal::ByKey => {
+                ("by-key", "Its key switch arms it, and nothing else: turn the key at the room.")
+            }
             Refusal::ByHand => (
                 "by-hand",
                 "Somebody demanded this cut by hand: it is not taken back. Stop it at the device if you must.",

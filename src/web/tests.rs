@@ -110,6 +110,7 @@ fn site() -> Site {
         countdown: Millis(30_000),
         on_restart: OnRestart::Hold,
         no_return: 0,
+        arming_key: None,
         abort_input: None,
         notice: String::new(),
         contact: None,

@@ -132,6 +132,7 @@ fn sequence() -> Sequence {
         countdown: Millis::from_secs(30),
         on_restart: OnRestart::Hold,
         no_return: 1,
+        arming_key: None,
         abort_input: None,
         notice: "Fail over to room 2.".into(),
         contact: None,

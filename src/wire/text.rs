@@ -208,6 +208,7 @@ pub const fn refusal(why: Refusal) -> &'static str {
             "it is about life safety, or stands for other alarms: it cannot be shelved or taken out of service"
         }
         Refusal::TooLong => "that is no time, or longer than this site allows",
+        Refusal::ByKey => "its key switch arms it, and nothing else",
         Refusal::ByHand => "somebody demanded this cut by hand: it is not taken back",
         Refusal::SecondPerson => "it takes two persons: one selects, another one starts",
         Refusal::NoReason => {

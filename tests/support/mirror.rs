@@ -116,6 +116,7 @@ struct SequenceText {
     on_restart: Word<OnRestart>,
     /// The name of the first stage that cannot be aborted; without it every stage can.
     no_return: Option<String>,
+    arming_key: Option<ExpectText>,
     abort_input: Option<ExpectText>,
     stage: Vec<StageText>,
 }
@@ -401,6 +402,7 @@ impl SequenceText {
             countdown: self.countdown.0,
             on_restart: self.on_restart.0,
             no_return: u8::try_from(no_return).expect("few stages"),
+            arming_key: self.arming_key.as_ref().map(|key| plant.expect(key)),
             abort_input: self.abort_input.as_ref().map(|input| plant.expect(input)),
             notice: String::new(),
             contact: None,

@@ -120,6 +120,7 @@ fn sequence() -> Sequence {
         countdown: Millis(30_000),
         on_restart: OnRestart::Hold,
         no_return: 1,
+        arming_key: None,
         abort_input: None,
         notice: "fail over now".into(),
         contact: None,

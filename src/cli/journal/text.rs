@@ -160,6 +160,7 @@ const fn refusal(why: RefusalWord) -> &'static str {
         RefusalWord::LifeSafety => "life safety",
         RefusalWord::TooLong => "too long",
         RefusalWord::NoReason => "no reason given",
+        RefusalWord::ByKey => "its key arms it",
         RefusalWord::ByHand => "demanded by hand",
         RefusalWord::SecondPerson => "it takes two persons",
     }

@@ -75,6 +75,7 @@ fn sequence(
     let no_return = table.need(desk, "no_return", value::whole(0..=255));
     let notice = table.need(desk, "notice", value::filled);
     let contact = table.may(desk, "contact", value::filled);
+    let arming_key = table.may(desk, "arming_key", |d, k, n| expect::read(d, k, n, plant));
     let abort_input = table.may(desk, "abort_input", |d, k, n| expect::read(d, k, n, plant));
     let autonomy = table.may(desk, "autonomy", |d, k, n| autonomy(d, k, n, plant));
     let stages = table.tables(desk, "stage");
@@ -110,6 +111,7 @@ fn sequence(
         countdown: countdown?.value,
         on_restart: on_restart?,
         no_return: u8::try_from(no_return?.value).ok()?,
+        arming_key: arming_key.map(|(_, expect)| expect),
         abort_input: abort_input.map(|(_, expect)| expect),
         notice: notice?.value,
         contact: contact.map(|contact| contact.value),

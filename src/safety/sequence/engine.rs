@@ -20,6 +20,9 @@ const MOVES_PER_SCAN_MAX: usize = 64;
 /// Who is named where a real demand ends a drill.
 const DEMAND: &str = "demand";
 
+/// Who is named where the key arms and disarms.
+const KEY: &str = "key-switch";
+
 /// Who is named where the hard-wired input aborts.
 const ABORT_INPUT: &str = "abort-input";
 
@@ -50,6 +53,8 @@ pub(super) struct Track {
     /// Who took the first step of a cut by hand, and when.
     pub(super) selected: Option<(Operator, Uptime)>,
     pub(super) notice: NoticeTrack,
+    /// How the key was seen last: only its turning arms.
+    pub(super) key_is_on: Option<bool>,
     /// The input that aborts reads so, or has not been seen otherwise yet: only its coming aborts.
     pub(super) abort_input_held: bool,
     /// Grows with everything that is said of it: what people have seen (R15).
@@ -124,6 +129,7 @@ impl Sequences {
             if let Some(event) = actor.track.first_word.take() {
                 actor.say(event);
             }
+            actor.heed_key();
             actor.heed_abort_input();
             actor.start_if_voted();
             for _ in 0..MOVES_PER_SCAN_MAX {
@@ -191,6 +197,23 @@ impl Actor<'_> {
             self.say(SequenceEvent::Aborted { by });
         }
         self.track.state.phase = Phase::Idle;
+    }
+
+    /// I4: turned, it arms; turned back, it disarms, though not under a run that is under way. What cannot be read stays
+    /// as it was: a loose wire neither arms nor disarms.
+    fn heed_key(&mut self) {
+        let Some(key) = self.spec.arming_key else { return };
+        let Some(sample) = self.scene.picture.good(key.point) else { return };
+        let on = key.is.holds(sample.value);
+        let before = self.track.key_is_on.replace(on);
+        let turned = on && before == Some(false);
+        let by = Operator::from(KEY);
+        if turned {
+            // Refused only where it is armed already, or a run of before has not been reset.
+            let _ = self.arm(&by);
+        } else if !on && self.may_disarm().is_ok() {
+            self.set_mode(Mode::Shadow, &by);
+        }
     }
 
     /// I5: the moment at which the input begins to read so. One that hangs aborts once, and stops nothing later.

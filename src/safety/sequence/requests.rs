@@ -37,6 +37,7 @@ impl Sequences {
         let mut actor = self.actor(sequence, scene, out);
         match wish {
             Wish::Abort(run) => actor.abort(run, by),
+            Wish::Arm if actor.spec.arming_key.is_some() => Err(Refusal::ByKey),
             Wish::Arm => actor.arm(by),
             Wish::Disarm => actor.disarm(by),
             Wish::Select => actor.select(by),
@@ -108,13 +109,15 @@ impl Actor<'_> {
         }
     }
 
-    fn arm(&mut self, by: &Operator) -> Result<(), Refusal> {
+    pub(super) fn arm(&mut self, by: &Operator) -> Result<(), Refusal> {
         match (self.track.state.mode, self.run()) {
             (Mode::Armed, _) => Err(Refusal::NothingToDo),
             (Mode::Disabled | Mode::Shadow, Some(run)) if !run.shadow => Err(Refusal::NotNow),
             (Mode::Disabled | Mode::Shadow, _) => {
                 // What a shadow run only recorded, an armed sequence does for real.
-                self.end_drill();
+                if self.is_free() {
+                    self.end_drill();
+                }
                 self.track.state.phase = Phase::Idle;
                 self.set_mode(Mode::Armed, by);
                 Ok(())
@@ -122,7 +125,7 @@ impl Actor<'_> {
         }
     }
 
-    fn may_disarm(&self) -> Result<(), Refusal> {
+    pub(super) fn may_disarm(&self) -> Result<(), Refusal> {
         match (self.track.state.mode, self.run()) {
             (Mode::Shadow | Mode::Disabled, _) => Err(Refusal::NothingToDo),
             (Mode::Armed, Some(run)) if !run.shadow && !run.step.is_over() => Err(Refusal::NotNow),
@@ -266,7 +269,7 @@ impl Actor<'_> {
         Ok(())
     }
 
-    fn set_mode(&mut self, mode: Mode, by: &Operator) {
+    pub(super) fn set_mode(&mut self, mode: Mode, by: &Operator) {
         self.track.state.mode = mode;
         self.say(SequenceEvent::Mode { by: Some(by.clone()) });
     }

@@ -17,6 +17,8 @@ impl Track {
         let mode = match before {
             // The configuration says what it said then, so what a person chose since still holds.
             Some(before) if before.configured == spec.mode => before.state.mode,
+            // A key has to be turned first.
+            Some(_) | None if spec.mode == Mode::Armed && spec.arming_key.is_some() => Mode::Shadow,
             Some(_) | None => spec.mode,
         };
         let phase =
@@ -39,6 +41,7 @@ impl Track {
             state: SequenceState { mode, phase },
             selected: None,
             notice: NoticeTrack::default(),
+            key_is_on: None,
             abort_input_held: true,
             version: 0,
             first_word: Some(first_word),
@@ -157,6 +160,7 @@ mod tests {
         Sequence {
             name: "cut".into(),
             title: String::new(),
+            arming_key: None,
             abort_input: None,
             notice: String::new(),
             contact: None,

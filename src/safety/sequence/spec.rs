@@ -22,6 +22,9 @@ pub struct Sequence {
     pub on_restart: OnRestart,
     /// The stage from which on nobody can abort, counted from zero. Equal to the number of stages: never.
     pub no_return: u8,
+    /// The key switch that arms: turning it arms, turning it back disarms, and nobody else may arm (I4). Where there is
+    /// one, nothing is armed at the start before it was turned.
+    pub arming_key: Option<Expect>,
     /// A hard-wired input that aborts, as an operator may, at the moment it begins to read so (I5).
     pub abort_input: Option<Expect>,
     /// What service owners should do, for their notice.

@@ -337,6 +337,7 @@ impl House {
             countdown: Millis::from_secs(dice.pick(&[0, 5, 30])),
             on_restart: dice.pick(&[OnRestart::Resume, OnRestart::Hold]),
             no_return: u8::try_from(dice.between(0, count)).expect("few stages"),
+            arming_key: None,
             abort_input: None,
             notice: String::new(),
             contact: None,

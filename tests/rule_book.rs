@@ -61,7 +61,7 @@ fn every_number_of_the_rule_book_has_a_row() {
     let rows = rows();
     let numbers = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
     let all = numbers('R', 16)
-        .chain(numbers('I', 3))
+        .chain(numbers('I', 10))
         .chain(numbers('S', 23))
         .chain(numbers('A', 4))
         .chain(numbers('V', 3));

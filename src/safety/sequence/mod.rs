@@ -1,12 +1,21 @@
 //! The staged power cut.
 //!
 //! ```text
-//!  vote complete          until                permissives hold        confirmed           seen by feedback
-//!  ────────────► Countdown ────► Waiting ─────────────────► Ordered ──────────► Verifying ─────► next stage, Done
-//!                    │             │ ▲ try again (levels only)   │ no answer ─────▲   │
-//!                  abort         abort └──────────────────────────────────────────────┴──► Failed: next means, or Held
+//!  vote complete,                     delay over, permissives
+//!  or by hand        until            and interlocks hold     confirmed              seen by feedback
+//!  ──────────► Countdown ──► Waiting ──────────────► Ordered ─────────► Verifying ──────────────► next stage, or Done
+//!                  │        ▲  │  ▲                     │ no answer: ──────▲  │
+//!                abort      │  │  └── again, levels only ──────────────────────┤ not seen in time
+//!                  ▼        │  │ not held in time                            ▼
+//!               Aborted     │  └─────────────────────────────────────► stage failed ──► next stage, other means, Failed
+//!                  ▲        │                                              │
+//!                  │        │ one person, or two                           │ hold, or a stage for persons
+//!                  └─ abort ┴────────────────────────────── Held ◄─────────┘
+//!                                                             └─ nobody decided in time ──► next stage
+//!
+//!  restart: Rereading, then where it stood (R12)     Done, Failed, Aborted, Held: until two persons reset it (R10, S14)
 //! ```
-//! It reads findings and readings, never alarms. It ends when a person resets it, in no other way (S14).
+//! Abort is possible before the point of no return (R11). It reads findings and readings, never alarms.
 
 pub(crate) mod decide;
 mod engine;

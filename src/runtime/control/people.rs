@@ -139,14 +139,24 @@ impl People {
         let site = &self.ears.site;
         let envelope =
             Envelope { site, boot: &self.ears.boot, seq: publication.number, now: publication.now };
+        let about = |fact: &Fact| matches!(fact, Fact::Sequence(change) if change.sequence == id);
+        if !publication.facts.iter().any(about) {
+            return Vec::new();
+        }
+        // The board may not have heard this publication yet: what moved the sequence is in it.
+        let mut readings = self.view().board.readings().to_vec();
+        for fact in &publication.facts {
+            if let Fact::Reading { point, reading } = fact {
+                readings[point.index()] = *reading;
+            }
+        }
         let mut all = Vec::new();
         for fact in &publication.facts {
             let Fact::Sequence(change) = fact else { continue };
             if change.sequence != id {
                 continue;
             }
-            let view = self.view();
-            let extras = SequenceExtras { readings: view.board.readings(), ..SequenceExtras::default() };
+            let extras = SequenceExtras { readings: &readings, ..SequenceExtras::default() };
             all.push(json!({
                 "at_ms": publication.now.uptime.0,
                 "at": time::rfc3339(publication.now.wall),
@@ -154,7 +164,7 @@ impl People {
                 "stage": change.event.stage().map(|stage| u32::from(stage) + 1),
                 "text": text::sequence_event(site, id, &change.now, &change.event),
                 "sequence": payload::sequence(&envelope, id, &change.now, extras),
-                "feedback": payload::sequence::feedback(site, id, view.board.readings(), publication.now.uptime),
+                "feedback": payload::sequence::feedback(site, id, &readings, publication.now.uptime),
             }));
         }
         all

@@ -195,7 +195,7 @@ function drawSentence(state) {
   const away = devices.filter((device) => device.state !== "online").map((device) => device.title);
   const parts = [where.length ? `${where.join(", ")}: ${level}. ${ADVICE[level]}` : doubtful ? "No zone is abnormal." : ADVICE.normal];
   for (const sequence of Object.values(state.sequences)) {
-    if (sequence.state !== "idle") parts.push(`${sequence.title}: ${RUN_WORDS[sequence.state] ?? sequence.state}.`);
+    if (sequence.state !== "idle") parts.push(`${sequence.title}: ${runWord(sequence)}.`);
   }
   if (away.length) parts.push(`No answer from ${away.join(", ")}.`);
   parts.push(doubtful ? `${doubtful} of ${points.length} values are not current or not sure.` : `All ${points.length} values are current.`);
@@ -208,6 +208,14 @@ function drawModes(state) {
   put(byId("modes"), `NOT ARMED: ${not.map((sequence) => `${sequence.title} (${sequence.mode})`).join(", ")}`);
 }
 
+// Nobody may take what is rehearsed, or only recorded, for a cut.
+function runWord(sequence) {
+  const word = RUN_WORDS[sequence.state] ?? sequence.state;
+  if (sequence.drill) return `DRILL · ${word}`;
+  if (!sequence.shadow) return word;
+  return sequence.state === "countdown" ? "Power would be cut" : `Only recorded · ${word}`;
+}
+
 function drawRunning(page) {
   const { sequences, zones } = page.state;
   const running = Object.keys(sequences).filter((id) => sequences[id].state !== "idle");
@@ -216,10 +224,11 @@ function drawRunning(page) {
   keep(byId("running"), running, makeRun, (node, id) => {
     const sequence = sequences[id];
     const parts = node.parts;
-    node.className = `run ${sequence.state}${sequence.shadow ? " shadow" : ""}`;
+    node.className = `run ${sequence.state}${sequence.shadow ? " shadow" : ""}${sequence.drill ? " drill" : ""}`;
     put(parts.title, sequence.title);
     put(parts.shadow, sequence.drill ? "DRILL: rehearsed, nothing is switched" : sequence.shadow ? "SHADOW: recorded only, nothing is switched" : "");
-    put(parts.state, sequence.shadow && sequence.state === "countdown" ? "Power would be cut" : RUN_WORDS[sequence.state] ?? sequence.state);
+    put(parts.state, runWord(sequence));
+    put(parts.late, sequence.trigger?.kind === "manual" ? "Demanded by hand: it is not taken back here." : "Past its point of no return: it cannot be aborted here.");
     put(parts.trigger, `${zones[sequence.zone]?.title ?? sequence.zone}, ${sequence.trigger?.text ?? "cause unknown"}.`);
     put(parts.after, sequence.shadow ? "" : AFTER[sequence.state]);
     parts.count.hidden = sequence.state !== "countdown";

@@ -39,6 +39,8 @@ struct Play<'a> {
     slow_ms: Vec<u64>,
     spoils_every: Vec<u64>,
     polls: Vec<u64>,
+    /// How far the wall clock was set, in milliseconds.
+    wall_shift: i64,
     diary: Vec<Entry>,
     qualities: BTreeMap<String, String>,
 }
@@ -66,6 +68,7 @@ pub(crate) fn play(scenario: &Scenario, mode_of: Option<(&str, Mode)>) -> Vec<En
         slow_ms: vec![0; plant.site.devices.len()],
         spoils_every: vec![0; plant.site.devices.len()],
         polls: vec![0; plant.site.points.len()],
+        wall_shift: 0,
         diary: Vec::new(),
         qualities: BTreeMap::new(),
         breakers: &site_text.breaker,
@@ -115,7 +118,9 @@ impl<'a> Play<'a> {
 
     fn scan(&mut self, now: u64, inputs: &[Input]) {
         let mut out = Vec::new();
-        self.core.scan(at(now), inputs, &mut out);
+        let mut moment = at(now);
+        moment.wall.0 += self.wall_shift;
+        self.core.scan(moment, inputs, &mut out);
         for output in out {
             if let Some(entry) = entry(&self.plant, now, &output) {
                 // A point is news when its quality changes, not with every value.
@@ -203,6 +208,12 @@ impl<'a> Play<'a> {
             self.ramps.retain(|(ramping, ..)| *ramping != point);
             self.no_value[point.index()] = false;
             self.diary.push(Entry::new(now, "plant", name, format!("reads {value}")));
+        }
+        if let Some(step) = moment.wall_step_s {
+            #[expect(clippy::cast_possible_truncation, reason = "hours or years of a scenario")]
+            let step = (step * 1000.0).round() as i64;
+            self.wall_shift += step;
+            self.diary.push(Entry::new(now, "plant", "wall clock", format!("set by {step} ms")));
         }
         for (name, ramp) in &moment.ramp {
             let point = self.plant.point(name);

@@ -70,6 +70,8 @@ pub(crate) struct Moment {
     /// What people ask.
     #[serde(default)]
     pub(crate) asks: Vec<Ask>,
+    /// The wall clock is set forward, or back, by so long.
+    pub(crate) wall_step_s: Option<f64>,
     /// The loop is held up for so long.
     pub(crate) held_up_s: Option<f64>,
     /// emberwatch ends, and starts again after so long with what it remembers.

@@ -5,6 +5,7 @@
 mod bench;
 mod box_plant;
 mod codes;
+mod dead;
 mod demo;
 mod drill;
 mod probe;

@@ -51,7 +51,8 @@ impl Approvals {
         now: Uptime,
     ) -> Result<Said, Refusal> {
         self.open.retain(|proposal| now <= proposal.until);
-        let other = self.open.iter().position(|open| open.request == *request && open.by != *by);
+        let is_other = |open: &Proposal| person(&open.by) != person(by);
+        let other = self.open.iter().position(|open| open.request == *request && is_other(open));
         if let Some(place) = other {
             let proposal = self.open.remove(place);
             return if proposal.version == version { Ok(Said::Approved) } else { Err(Refusal::OutOfDate) };
@@ -64,6 +65,11 @@ impl Approvals {
         self.open.push(Proposal { by: by.clone(), request: request.clone(), version, until });
         Ok(Said::Proposed(until))
     }
+}
+
+/// The person behind a name: `kim` on the page and `local:kim` at the terminal are one.
+fn person(name: &str) -> &str {
+    name.strip_prefix("local:").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -104,6 +110,11 @@ mod tests {
                 vec![proposed(0), Err(Refusal::OutOfDate), proposed(6), Ok(Said::Approved)],
             ),
             ("something else", vec![("a", DISARM, 1, 0), ("b", RESET, 1, 5)], vec![proposed(0), proposed(5)]),
+            (
+                "one person by two ways",
+                vec![("a", DISARM, 1, 0), ("local:a", DISARM, 1, 5), ("local:b", DISARM, 1, 6)],
+                vec![proposed(0), proposed(5), Ok(Said::Approved)],
+            ),
             (
                 "used once",
                 vec![("a", DISARM, 1, 0), ("b", DISARM, 1, 5), ("b", DISARM, 1, 6)],

@@ -236,6 +236,29 @@ impl<'a> Play<'a> {
             let says = format!("{} go to {} in {} s", points.len(), ramp.to, ramp.over_s);
             self.diary.push(Entry::new(now, "plant", prefix, says));
         }
+        self.devices_change(moment, now);
+        for ask in &moment.asks {
+            inputs.push(self.asked(ask));
+            self.diary.push(Entry::new(now, "person", &ask.who, format!("asks to {}", ask.what)));
+        }
+        if let Some(seconds) = moment.held_up_s {
+            // What arrived is still there when the loop goes on.
+            self.polled.extend(inputs.drain(..).map(|input| (now, input)));
+            return millis(seconds);
+        }
+        let (down, same_boot) = match (moment.restart_s, moment.reboot_s) {
+            (Some(seconds), None) => (millis(seconds), true),
+            (None, Some(seconds)) => (millis(seconds), false),
+            _ => return 0,
+        };
+        self.restart(moment, now + down, same_boot);
+        inputs.clear();
+        self.diary.push(Entry::new(now, "plant", "emberwatch", format!("is restarted, down for {down} ms")));
+        down
+    }
+
+    /// How devices and breakers behave from this moment on.
+    fn devices_change(&mut self, moment: &'a Moment, now: u64) {
         for (names, silent) in [(&moment.silent, true), (&moment.answers, false)] {
             for name in names {
                 self.silent[self.plant.device(name).index()] = silent;
@@ -259,24 +282,6 @@ impl<'a> Play<'a> {
             self.behaviour.insert(name, *behaviour);
             self.diary.push(Entry::new(now, "plant", name, crate::words::plain(behaviour)));
         }
-        for ask in &moment.asks {
-            inputs.push(self.asked(ask));
-            self.diary.push(Entry::new(now, "person", &ask.who, format!("asks to {}", ask.what)));
-        }
-        if let Some(seconds) = moment.held_up_s {
-            // What arrived is still there when the loop goes on.
-            self.polled.extend(inputs.drain(..).map(|input| (now, input)));
-            return millis(seconds);
-        }
-        let (down, same_boot) = match (moment.restart_s, moment.reboot_s) {
-            (Some(seconds), None) => (millis(seconds), true),
-            (None, Some(seconds)) => (millis(seconds), false),
-            _ => return 0,
-        };
-        self.restart(moment, now + down, same_boot);
-        inputs.clear();
-        self.diary.push(Entry::new(now, "plant", "emberwatch", format!("is restarted, down for {down} ms")));
-        down
     }
 
     fn restart(&mut self, moment: &Moment, back: u64, same_boot: bool) {

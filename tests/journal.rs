@@ -18,6 +18,7 @@ use emberwatch::safety::risk::{Evidence, Level};
 use emberwatch::safety::sequence::spec::Mode;
 use emberwatch::safety::sequence::*;
 use emberwatch::safety::site::*;
+use emberwatch::safety::waiver::Waiver;
 use emberwatch::store::options::JournalOptions;
 use emberwatch::store::record::Body;
 use emberwatch::store::{Audit, Directory, Disk, Durable, Journal, OpenFault, Recovered, SegmentFile, audit};
@@ -596,9 +597,17 @@ fn sequence_memory() -> impl Strategy<Value = SequenceMemory> {
 fn memory() -> impl Strategy<Value = Memory> {
     let alarms = prop::collection::btree_map(".{0,12}", alarm_record(), 0..5);
     let sequences = prop::collection::btree_map(".{0,12}", sequence_memory(), 0..4);
-    (alarms, sequences, any::<[u64; 4]>()).prop_map(|(alarms, sequences, [a, b, c, d])| Memory {
+    let waiver = (any::<[String; 2]>(), ".{0,12}", any::<u64>()).prop_map(|(by, reason, until)| Waiver {
+        by: by.map(Into::into),
+        reason: reason.into(),
+        until: Uptime(until),
+    });
+    let waivers = prop::collection::btree_map(".{0,12}", waiver, 0..4);
+    let numbers = any::<[u64; 4]>();
+    (alarms, sequences, waivers, numbers).prop_map(|(alarms, sequences, waivers, [a, b, c, d])| Memory {
         alarms,
         sequences,
+        waivers,
         numbers: emberwatch::safety::memory::Numbers { alarm_change: a, order: b, run: c, notice: d },
         same_boot: true,
     })

@@ -24,6 +24,8 @@ const HOURS: u64 = 20_000;
 const CALM_PART: u64 = 5;
 /// The part of them in which interlocks bound what is cut, one in so many.
 const INTERLOCKED_PART: u64 = 5;
+/// The part of them in which persons put channels and zones aside, one in so many.
+const PUT_ASIDE_PART: u64 = 10;
 /// The part of them in which rooms burn by physics, one in so many.
 const PHYSICS_PART: u64 = 5;
 /// The part of them that is played at the daemon's own tick, one in so many.
@@ -56,7 +58,10 @@ fn campaigns(what: &'static str, kind: Kind, first_seed: u64) -> [Score; 2] {
     let asked = env("EMBERWATCH_SIM_HOURS");
     let all = asked.unwrap_or(HOURS);
     let hours = match kind {
-        Kind::Everything => all - all / CALM_PART - all / PHYSICS_PART - all / INTERLOCKED_PART,
+        Kind::Everything => {
+            all - all / CALM_PART - all / PHYSICS_PART - all / INTERLOCKED_PART - all / PUT_ASIDE_PART
+        }
+        Kind::PutAside => all / PUT_ASIDE_PART,
         Kind::Interlocked => all / INTERLOCKED_PART,
         Kind::Physics => all / PHYSICS_PART,
         Kind::OneFaultyDevice => all / CALM_PART,
@@ -104,6 +109,16 @@ fn no_invariant_breaks_where_interlocks_bound_what_is_cut() {
     assert!(again.is_empty(), "seeds that once failed, again\n{}", again.join("\n"));
     for score in campaigns("interlocked", Kind::Interlocked, 3_000_000_000) {
         assert!(0 < score.demands && 0 < score.done && 0 < score.interlocked, "I1, I2, I3: {score:?}");
+    }
+}
+
+#[test]
+fn no_invariant_breaks_where_persons_put_channels_and_zones_aside() {
+    if one_seed(Kind::PutAside) {
+        return;
+    }
+    for score in campaigns("put aside", Kind::PutAside, 4_000_000_000) {
+        assert!(0 < score.demands && 0 < score.done && 0 < score.put_aside, "S16, I10: {score:?}");
     }
 }
 

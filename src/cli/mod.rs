@@ -1,6 +1,7 @@
 //! One file per command. Data goes to stdout, talk to stderr; every way to end has its exit code.
 
 mod alarms;
+mod aside;
 mod capture;
 mod check;
 mod daemon;
@@ -65,6 +66,10 @@ enum Command {
     Drill(drill::DrillArgs),
     /// Alarms of the running daemon: list, acknowledge, shelve, take out of service.
     Alarms(alarms::AlarmsArgs),
+    /// Channels of votes that are put aside for a while: list, begin, end.
+    Bypass(aside::BypassArgs),
+    /// Zones in which nothing is cut by itself for a while: list, begin, end.
+    Maintenance(aside::MaintenanceArgs),
     /// The journal on disk: verify it, show it, export it.
     Journal(journal::JournalArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
@@ -154,6 +159,8 @@ pub fn main() -> ExitCode {
         Command::Sequence(args) => sequence::sequence(&args),
         Command::Drill(args) => drill::drill(&args),
         Command::Alarms(args) => alarms::alarms(&args),
+        Command::Bypass(args) => aside::bypass(&args),
+        Command::Maintenance(args) => aside::maintenance(&args),
         Command::Journal(args) => journal::journal(&args),
         Command::Check(args) => check::check(&args),
         Command::Scan(args) => scan::scan(&args),

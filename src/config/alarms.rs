@@ -15,7 +15,7 @@ use crate::safety::rules::deviation::Against;
 use crate::safety::rules::limit::Side;
 use crate::safety::rules::{Rule, RuleKind};
 use crate::safety::site::{
-    Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault,
+    Alarm, AlarmSource, DeviceId, PointId, RoomId, RuleId, SequenceId, Site, SystemFault, ZoneId,
 };
 
 /// How long an alarm may be shelved at the most, and when what was seen is told anew.
@@ -63,6 +63,16 @@ pub(super) fn build(desk: &mut Desk, site: &mut Site, texts: &[Texts], places: &
             alarms.push(blind(site, RuleId::at(index), rule));
         }
     }
+    let is_channel = |rule: RuleId| {
+        site.rules
+            .iter()
+            .any(|it| matches!(&it.kind, RuleKind::Together(vote) if vote.channels.contains(&rule)))
+    };
+    let channels = (0..site.rules.len()).map(RuleId::at).filter(|rule| is_channel(*rule));
+    alarms.extend(channels.map(|rule| bypassed(site, rule)));
+    let has_cut = |zone: ZoneId| site.sequences.iter().any(|sequence| sequence.zone == zone);
+    let zones = (0..site.zones.len()).map(ZoneId::at).filter(|zone| has_cut(*zone));
+    alarms.extend(zones.map(|zone| maintenance(site, zone)));
     for index in 0..site.devices.len() {
         alarms.push(silent(site, DeviceId::at(index)));
         alarms.push(faulty(site, DeviceId::at(index)));
@@ -182,6 +192,35 @@ fn blind(site: &Site, id: RuleId, rule: &Rule) -> Alarm {
         message: format!("{}: too few channels can judge for the vote {}", zone.title, rule.name),
         consequence: "A fire may not be recognised, and power would not be cut by itself.".to_owned(),
         action: "Bring the silent or faulty detectors back; until then watch the room and be ready to cut by hand."
+            .to_owned(),
+    }
+}
+
+fn bypassed(site: &Site, id: RuleId) -> Alarm {
+    let rule = &site[id];
+    let zone = &site[rule.zone];
+    Alarm {
+        name: format!("{}-bypassed", rule.name),
+        room: zone.room,
+        source: AlarmSource::Bypassed(id),
+        latched: false,
+        message: format!("{}: {} is bypassed", zone.title, rule.name),
+        consequence: "It does not vote: it is easier to miss a fire, or to cut without one.".to_owned(),
+        action: "End the bypass as soon as the work on the detector is done; it ends by itself in its time."
+            .to_owned(),
+    }
+}
+
+fn maintenance(site: &Site, id: ZoneId) -> Alarm {
+    let zone = &site[id];
+    Alarm {
+        name: format!("{}-maintenance", zone.name),
+        room: zone.room,
+        source: AlarmSource::Maintenance(id),
+        latched: false,
+        message: format!("{} is in maintenance", zone.title),
+        consequence: "In a fire nothing is cut there by itself.".to_owned(),
+        action: "Be ready to cut by hand. End it as soon as the work is done; it ends by itself in its time."
             .to_owned(),
     }
 }

@@ -181,6 +181,8 @@ impl Maker {
                 | Fact::Outlook(_)
                 | Fact::Level(_)
                 | Fact::LoneVote { .. }
+                // Its alarm tells of it.
+                | Fact::Waiver(_)
                 | Fact::Gap { .. }
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }

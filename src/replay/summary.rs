@@ -82,6 +82,7 @@ impl Firsts {
                 | Fact::Alarm(_)
                 | Fact::Notice(_)
                 | Fact::LoneVote { .. }
+                | Fact::Waiver(_)
                 | Fact::Gap { .. }
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }

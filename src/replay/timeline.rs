@@ -153,6 +153,10 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             let name = site[*rule].name.clone();
             (Kind::Vote, name, Level::Watch, "lone-vote", text::lone_vote(site, *rule, *channel))
         }
+        Fact::Waiver(change) => {
+            let name = change.what.key(site);
+            (Kind::Request, name, Level::Normal, "waiver", text::waiver_change(site, change))
+        }
         Fact::Gap { lasted } => {
             let said = format!("nothing was judged for {}: all data counts as stale", text::span(*lasted));
             (Kind::Gap, site.gateway.clone(), Level::Watch, "gap", said)

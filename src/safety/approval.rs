@@ -1,4 +1,5 @@
-//! What one person alone may not do (R15): disarm a sequence, and let go of a cut that was carried out.
+//! What one person alone may not do (R15): disarm a sequence, let go of a cut that was carried out, put aside a channel
+//! of a vote or the cuts of a zone.
 //!
 //! The first request is a proposal: it changes nothing and is told. The same request of another person, in time and with
 //! nothing changed since, carries it out. Each proposal serves once. A restart forgets them: the worst case is that two
@@ -31,11 +32,11 @@ pub(super) struct Approvals {
 
 /// What a request is that takes two.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Heard {
     /// The first half: it waits until then.
     Proposed(Uptime),
-    /// The second half: it is to be carried out.
-    Approved,
+    /// The second half: it is to be carried out. Who asked first.
+    Approved(Operator),
 }
 
 impl Approvals {
@@ -49,21 +50,38 @@ impl Approvals {
         request: &Request,
         version: u64,
         now: Uptime,
-    ) -> Result<Said, Refusal> {
+    ) -> Result<Heard, Refusal> {
         self.open.retain(|proposal| now <= proposal.until);
         let is_other = |open: &Proposal| person(&open.by) != person(by);
-        let other = self.open.iter().position(|open| open.request == *request && is_other(open));
+        let other = self.open.iter().position(|open| open.request.is_like(request) && is_other(open));
         if let Some(place) = other {
             let proposal = self.open.remove(place);
-            return if proposal.version == version { Ok(Said::Approved) } else { Err(Refusal::OutOfDate) };
+            return if proposal.version == version {
+                Ok(Heard::Approved(proposal.by))
+            } else {
+                Err(Refusal::OutOfDate)
+            };
         }
-        self.open.retain(|proposal| proposal.request != *request);
+        self.open.retain(|proposal| !proposal.request.is_like(request));
         if self.open.len() == OPEN_MAX {
             self.open.remove(0);
         }
         let until = now.plus(APPROVE_WITHIN);
         self.open.push(Proposal { by: by.clone(), request: request.clone(), version, until });
-        Ok(Said::Proposed(until))
+        Ok(Heard::Proposed(until))
+    }
+}
+
+impl Request {
+    /// Whether two persons who ask this want the same; each may have words of their own for why.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Waive { alarm, lasting, .. },
+                Self::Waive { alarm: other_alarm, lasting: other_lasting, .. },
+            ) => alarm == other_alarm && lasting == other_lasting,
+            _ => self == other,
+        }
     }
 }
 
@@ -81,7 +99,7 @@ mod tests {
     const RESET: Request = Request::ResetSequence { sequence: SequenceId(0) };
 
     /// Who asks what, of which version, at which second; and what comes of it.
-    fn heard(half: &[(&str, Request, u64, u64)]) -> Vec<Result<Said, Refusal>> {
+    fn heard(half: &[(&str, Request, u64, u64)]) -> Vec<Result<Heard, Refusal>> {
         let mut approvals = Approvals::default();
         let one = |(by, request, version, second): &(&str, Request, u64, u64)| {
             approvals.hear(&Operator::from(*by), request, *version, Uptime(second * 1000))
@@ -91,12 +109,13 @@ mod tests {
 
     #[test]
     fn s15_two_persons_in_time_with_nothing_changed_and_once() {
-        let proposed = |second: u64| Ok(Said::Proposed(Uptime(second * 1000 + 60_000)));
+        let approved = |first: &str| Ok(Heard::Approved(Operator::from(first)));
+        let proposed = |second: u64| Ok(Heard::Proposed(Uptime(second * 1000 + 60_000)));
         for (what, halves, expected) in [
             (
                 "two persons",
                 vec![("a", DISARM, 1, 0), ("b", DISARM, 1, 60)],
-                vec![proposed(0), Ok(Said::Approved)],
+                vec![proposed(0), approved("a")],
             ),
             (
                 "one person twice",
@@ -107,18 +126,18 @@ mod tests {
             (
                 "something changed",
                 vec![("a", DISARM, 1, 0), ("b", DISARM, 2, 5), ("b", DISARM, 2, 6), ("a", DISARM, 2, 7)],
-                vec![proposed(0), Err(Refusal::OutOfDate), proposed(6), Ok(Said::Approved)],
+                vec![proposed(0), Err(Refusal::OutOfDate), proposed(6), approved("b")],
             ),
             ("something else", vec![("a", DISARM, 1, 0), ("b", RESET, 1, 5)], vec![proposed(0), proposed(5)]),
             (
                 "one person by two ways",
                 vec![("a", DISARM, 1, 0), ("local:a", DISARM, 1, 5), ("local:b", DISARM, 1, 6)],
-                vec![proposed(0), proposed(5), Ok(Said::Approved)],
+                vec![proposed(0), proposed(5), approved("local:a")],
             ),
             (
                 "used once",
                 vec![("a", DISARM, 1, 0), ("b", DISARM, 1, 5), ("b", DISARM, 1, 6)],
-                vec![proposed(0), Ok(Said::Approved), proposed(6)],
+                vec![proposed(0), approved("a"), proposed(6)],
             ),
         ] {
             assert_eq!(heard(&halves), expected, "{what}");
@@ -144,8 +163,8 @@ mod tests {
             let request = Request::Disarm { sequence: SequenceId(u32::try_from(which).expect("small")) };
             let said = approvals.hear(&Operator::from(people[who]), &request, version, Uptime(now));
             match said {
-                Ok(Said::Proposed(_)) => book.push((who, which, version, now)),
-                Ok(Said::Approved) => {
+                Ok(Heard::Proposed(_)) => book.push((who, which, version, now)),
+                Ok(Heard::Approved(_)) => {
                     let fits = |half: &&(usize, u64, u64, u64)| {
                         half.0 != who && half.1 == which && half.2 == version && now - half.3 <= 60_000
                     };

@@ -9,6 +9,7 @@ use crate::safety::risk::outlook::OutlookChange;
 use crate::safety::risk::{Finding, LevelChange};
 use crate::safety::sequence::{Notice, RunId, SequenceChange};
 use crate::safety::site::{ActionId, AlarmId, PointId, RuleId, SequenceId, SystemFault};
+use crate::safety::waiver::WaiverChange;
 use crate::units::{Millis, Uptime, Value};
 
 /// One thing that happened outside.
@@ -96,6 +97,21 @@ pub enum Request {
         /// The alarm.
         alarm: AlarmId,
     },
+    /// Put aside for a while what the alarm speaks of: the channel that it calls bypassed, or the automatic cuts of the
+    /// zone that it calls in maintenance. It takes two persons.
+    Waive {
+        /// The alarm that will stand all the while.
+        alarm: AlarmId,
+        /// For how long; at most `WAIVED_MAX`.
+        lasting: Millis,
+        /// Why: one line of at most 200 characters, not empty.
+        reason: Arc<str>,
+    },
+    /// Take back what was put aside.
+    EndWaiver {
+        /// The alarm that stands for it.
+        alarm: AlarmId,
+    },
     /// Stop this run before its point of no return.
     Abort {
         /// The sequence.
@@ -145,7 +161,9 @@ impl Request {
             | Self::Shelve { alarm, .. }
             | Self::Unshelve { alarm }
             | Self::OutOfService { alarm, .. }
-            | Self::InService { alarm } => Some(alarm),
+            | Self::InService { alarm }
+            | Self::Waive { alarm, .. }
+            | Self::EndWaiver { alarm } => Some(alarm),
             Self::Abort { .. }
             | Self::Arm { .. }
             | Self::Disarm { .. }
@@ -180,8 +198,11 @@ pub enum Refusal {
     ByHand,
     /// It takes two: one person for each of the two steps.
     SecondPerson,
-    /// An alarm is taken out of service for a reason, in one line of at most 200 characters.
+    /// An alarm is taken out of service, and a channel or a zone put aside, for a reason in one line of at most 200
+    /// characters.
     NoReason,
+    /// The vote could not be completed without this channel: it is not bypassed.
+    WouldBlind,
 }
 
 /// One thing the core says. Facts may be lost; orders may not.
@@ -225,6 +246,8 @@ pub enum Fact {
     },
     /// What service owners should know.
     Notice(Box<Notice>),
+    /// A channel was bypassed, or a zone put into maintenance; or that has ended.
+    Waiver(Box<WaiverChange>),
     /// The loop was held up: all data is stale until read again (R14).
     Gap {
         /// How long nothing was judged.

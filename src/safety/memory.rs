@@ -1,13 +1,15 @@
 //! What survives a restart: by name, because the next configuration may number things otherwise.
 //!
 //! What protects is remembered (latched and standing alarms, a running sequence and the stage it reached,
-//! the mode a person chose). What silences is forgotten: the worst case is a repeated horn.
+//! the mode a person chose). What silences is forgotten: the worst case is a repeated horn. What was put aside for a
+//! time ends in its time, and with the boot.
 
 use std::collections::BTreeMap;
 
 use crate::safety::alarm::AlarmRecord;
 use crate::safety::sequence::SequenceState;
 use crate::safety::sequence::spec::Mode;
+use crate::safety::waiver::Waiver;
 
 /// What the last run of the core left behind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +18,8 @@ pub struct Memory {
     pub alarms: BTreeMap<String, AlarmRecord>,
     /// Sequences, by name.
     pub sequences: BTreeMap<String, SequenceMemory>,
+    /// What was put aside, by the key of what it is.
+    pub waivers: BTreeMap<String, Waiver>,
     /// The highest numbers given out, so that none is given twice.
     pub numbers: Numbers,
     /// Whether the machine has been up since: otherwise all ages are unknown.

@@ -23,11 +23,13 @@ mod silences;
 pub mod site;
 #[cfg(test)]
 mod tests;
+pub mod waiver;
 
 use std::sync::Arc;
 
+use crate::safety::alarm::requests::is_a_reason;
 use crate::safety::alarm::{AlarmFigures, AlarmRecord, AlarmState, Alarms, Cause};
-use crate::safety::approval::{Approvals, Said};
+use crate::safety::approval::{Approvals, Heard};
 use crate::safety::contacts::{Contacts, Misdeeds};
 use crate::safety::fact::{Fact, Input, Operator, Output, Refusal, Request};
 use crate::safety::faults::{Faults, Found};
@@ -40,6 +42,7 @@ use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
 use crate::safety::silences::Silences;
 use crate::safety::site::{AlarmId, AlarmSource, PointId, Priority, SequenceId, Site, ZoneId};
+use crate::safety::waiver::{WAIVED_MAX, Waived, Waiver, Waivers};
 use crate::units::{Millis, Now, Uptime};
 
 /// How often the loop scans at least.
@@ -56,6 +59,7 @@ pub struct Safety {
     judgement: Judgement,
     sequences: Sequences,
     approvals: Approvals,
+    waivers: Waivers,
     alarms: Alarms,
     last_scan: Option<Uptime>,
     /// After a longer pause between two scans the loop was held up.
@@ -72,11 +76,12 @@ impl Safety {
     /// A core for this site that remembers what `memory` holds. Ages are counted from `now`.
     #[must_use]
     pub fn new(site: Arc<Site>, memory: &Memory, now: Now) -> Self {
-        Self {
+        let mut core = Self {
             picture: Picture::new(&site, now.uptime),
             judgement: Judgement::new(&site),
             sequences: Sequences::new(&site, memory, now.uptime),
             approvals: Approvals::default(),
+            waivers: Waivers::new(&site, memory),
             alarms: Alarms::new(&site, memory),
             last_scan: None,
             gap_max: GAP_MAX,
@@ -86,7 +91,12 @@ impl Safety {
             contacts: Contacts::new(&site, memory),
             cut_causes: vec![None; site.sequences.len()],
             site,
+        };
+        // Before anything is judged.
+        for what in core.waivers.all() {
+            core.set_aside(what);
         }
+        core
     }
 
     /// The same for a loop that scans at least this often instead of every `TICK`: for simulations, which then play
@@ -101,6 +111,8 @@ impl Safety {
     /// Total: it cannot fail. Call it when something happened, and at least every `TICK`.
     pub fn scan(&mut self, now: Now, inputs: &[Input], out: &mut Vec<Output>) {
         let after_gap = self.notice_gap(now, out);
+        self.waivers.advance(now.uptime, out);
+        self.heed_waivers(now, out);
         for input in inputs {
             self.sense(input, now.uptime, out);
         }
@@ -117,11 +129,13 @@ impl Safety {
             let people = People {
                 sequences: &mut self.sequences,
                 approvals: &mut self.approvals,
+                waivers: &mut self.waivers,
                 alarms: &mut self.alarms,
             };
             people.heed(input, &scene, out);
         }
         self.sequences.advance(&scene, out);
+        self.heed_waivers(now, out);
         self.raise_alarms(now, out);
         self.last_scan = Some(now.uptime);
     }
@@ -137,6 +151,7 @@ impl Safety {
             }
         }
         self.sequences.remember(&self.site, &mut memory);
+        self.waivers.remember(&self.site, &mut memory);
         memory.numbers.alarm_change = self.alarms.number();
         memory
     }
@@ -176,6 +191,12 @@ impl Safety {
         self.sequences.state(sequence)
     }
 
+    /// What is put aside of this, if it is.
+    #[must_use]
+    pub fn waiver(&self, what: Waived) -> Option<&Waiver> {
+        self.waivers.of(what)
+    }
+
     /// Whether a cut is under way for real.
     #[must_use]
     pub fn is_cutting(&self) -> bool {
@@ -196,6 +217,23 @@ impl Safety {
         self.sequences.forgive(lasted);
         out.push(Output::Fact(Fact::Gap { lasted }));
         true
+    }
+
+    /// What was put aside no longer counts, and its alarm stands all the while (S16).
+    fn heed_waivers(&mut self, now: Now, out: &mut Vec<Output>) {
+        for what in self.waivers.take_changed() {
+            self.set_aside(what);
+            let cause = self.waivers.of(what).map(|_| Cause::technical(what.priority()));
+            self.alarms.cause(&self.site, what.alarm(), cause, now, out);
+        }
+    }
+
+    fn set_aside(&mut self, what: Waived) {
+        let aside = self.waivers.of(what).is_some();
+        match what {
+            Waived::Channel(rule) => self.judgement.bypass(rule, aside),
+            Waived::Zone(zone) => self.sequences.maintain(zone, aside),
+        }
     }
 
     /// Takes in one sample, and judges what it bears on.
@@ -358,10 +396,18 @@ impl Safety {
     }
 }
 
+/// What became of a request that was not refused.
+enum Said {
+    /// It waits for a second person until then.
+    Proposed(Uptime),
+    Followed,
+}
+
 /// What people may move, and what else comes in that is no sample.
 struct People<'a> {
     sequences: &'a mut Sequences,
     approvals: &'a mut Approvals,
+    waivers: &'a mut Waivers,
     alarms: &'a mut Alarms,
 }
 
@@ -380,7 +426,7 @@ impl People<'_> {
             Input::Asked { by, request } => {
                 let (by, request) = (by.clone(), request.clone());
                 let answer = match self.grant(&by, &request, scene, out) {
-                    Ok(Said::Approved) => Fact::Followed { by, request },
+                    Ok(Said::Followed) => Fact::Followed { by, request },
                     Ok(Said::Proposed(until)) => Fact::Proposed { by, request, until },
                     Err(why) => Fact::Refused { by, request, why },
                 };
@@ -397,7 +443,7 @@ impl People<'_> {
         out: &mut Vec<Output>,
     ) -> Result<Said, Refusal> {
         if let Some(answer) = self.alarms.ask(by, request, scene.site, scene.now, out) {
-            return answer.map(|()| Said::Approved);
+            return answer.map(|()| Said::Followed);
         }
         let (sequence, wish) = match *request {
             Request::Abort { sequence, run } => (sequence, Wish::Abort(run)),
@@ -407,6 +453,13 @@ impl People<'_> {
             Request::Start { sequence } => (sequence, Wish::Start),
             Request::ResetSequence { sequence } => (sequence, Wish::Reset),
             Request::Drill { sequence } => (sequence, Wish::Drill),
+            Request::Waive { alarm, lasting, ref reason } => {
+                return self.waive(by, request, (alarm, lasting, reason), scene, out);
+            }
+            Request::EndWaiver { alarm } => {
+                let what = waived(scene.site, alarm).ok_or(Refusal::NothingToDo)?;
+                return self.waivers.end(what, by, out).map(|()| Said::Followed);
+            }
             Request::Acknowledge { .. }
             | Request::ResetAlarm { .. }
             | Request::Shelve { .. }
@@ -414,12 +467,65 @@ impl People<'_> {
             | Request::OutOfService { .. }
             | Request::InService { .. } => return Err(Refusal::NothingToDo),
         };
-        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)? {
-            let said = self.approvals.hear(by, request, version, scene.now.uptime)?;
-            if said != Said::Approved {
-                return Ok(said);
+        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)?
+            && let Heard::Proposed(until) = self.approvals.hear(by, request, version, scene.now.uptime)?
+        {
+            return Ok(Said::Proposed(until));
+        }
+        self.sequences.ask(scene, sequence, wish, by, out).map(|()| Said::Followed)
+    }
+
+    /// R15: two persons put a channel or a zone aside. Not while a cut that it bears on is under way, and not what a
+    /// vote cannot do without.
+    fn waive(
+        self,
+        by: &Operator,
+        request: &Request,
+        (alarm, lasting, reason): (AlarmId, Millis, &Arc<str>),
+        scene: &Scene<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<Said, Refusal> {
+        let what = waived(scene.site, alarm).ok_or(Refusal::NothingToDo)?;
+        if self.waivers.of(what).is_some() {
+            return Err(Refusal::NothingToDo);
+        }
+        if lasting == Millis::ZERO || WAIVED_MAX < lasting {
+            return Err(Refusal::TooLong);
+        }
+        if !is_a_reason(reason) {
+            return Err(Refusal::NoReason);
+        }
+        let under_way = match what {
+            Waived::Channel(rule) if !scene.judgement.can_do_without(scene.site, rule) => {
+                return Err(Refusal::WouldBlind);
+            }
+            Waived::Channel(rule) => {
+                let votes = scene.judgement.votes_with(rule);
+                self.sequences.is_under_way(scene.site, |spec| votes.contains(&spec.trigger))
+            }
+            Waived::Zone(zone) => self.sequences.is_under_way(scene.site, |spec| spec.zone == zone),
+        };
+        if under_way {
+            return Err(Refusal::NotNow);
+        }
+        let now = scene.now.uptime;
+        match self.approvals.hear(by, request, self.waivers.version, now)? {
+            Heard::Proposed(until) => Ok(Said::Proposed(until)),
+            Heard::Approved(first) => {
+                let waiver =
+                    Waiver { by: [first, by.clone()], reason: Arc::clone(reason), until: now.plus(lasting) };
+                self.waivers.begin(what, waiver, out);
+                Ok(Said::Followed)
             }
         }
-        self.sequences.ask(scene, sequence, wish, by, out).map(|()| Said::Approved)
+    }
+}
+
+/// What the alarm speaks of, if that can be put aside.
+fn waived(site: &Site, alarm: AlarmId) -> Option<Waived> {
+    match site.alarms.get(alarm.index())?.source {
+        AlarmSource::Bypassed(rule) => Some(Waived::Channel(rule)),
+        AlarmSource::Maintenance(zone) => Some(Waived::Zone(zone)),
+        _ => None,
     }
 }

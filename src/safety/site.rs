@@ -324,6 +324,10 @@ pub enum AlarmSource {
     VoteWeakened(RuleId),
     /// A vote has lost so many channels that it cannot be completed.
     VoteBlind(RuleId),
+    /// A channel of votes is bypassed: two persons put it aside for a while (R15).
+    Bypassed(RuleId),
+    /// Nothing is cut by itself in this zone for a while: two persons put it into maintenance (I10).
+    Maintenance(ZoneId),
     /// Something of emberwatch itself does not work.
     System(SystemFault),
     /// More new alarms of a room than a person can read: this one stands for them.

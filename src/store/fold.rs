@@ -11,9 +11,10 @@ use crate::safety::fact::{Fact, Order};
 use crate::safety::memory::{Memory, Numbers, SequenceMemory};
 use crate::safety::sequence::{Phase, Run, StageState, Step};
 use crate::safety::site::Site;
+use crate::safety::waiver::Waiver;
 use crate::store::names;
 use crate::store::record::{
-    AlarmWire, Body, Dated, NumbersWire, SequenceWire, SnapshotWire, StepWire, memory_of,
+    AlarmWire, Body, Dated, NumbersWire, SequenceWire, SnapshotWire, StepWire, WaiverWire, memory_of,
 };
 
 /// The memory, and how far it goes.
@@ -23,6 +24,7 @@ pub(super) struct Fold {
     boot: Arc<str>,
     alarms: BTreeMap<String, (AlarmRecord, Arc<str>)>,
     sequences: BTreeMap<String, (SequenceMemory, Arc<str>)>,
+    waivers: BTreeMap<String, (Waiver, Arc<str>)>,
     numbers: Numbers,
     /// The number of the last record that is in it.
     pub(super) upto: u64,
@@ -40,6 +42,8 @@ impl Fold {
         self.alarms = memory.alarms.into_iter().map(dated).collect();
         let dated = |sequence: (String, SequenceMemory)| (sequence.0, (sequence.1, Arc::clone(&self.boot)));
         self.sequences = memory.sequences.into_iter().map(dated).collect();
+        let dated = |waiver: (String, Waiver)| (waiver.0, (waiver.1, Arc::clone(&self.boot)));
+        self.waivers = memory.waivers.into_iter().map(dated).collect();
         self.at_least(memory.numbers);
     }
 
@@ -59,6 +63,7 @@ impl Fold {
                 self.numbers.notice = self.numbers.notice.max(notice.number);
                 self.numbers.run = self.numbers.run.max(notice.run.map_or(0, |run| run.0));
             }
+            Fact::Waiver(change) => self.waiver(change.what.key(site), change.now.clone()),
             Fact::Reading { .. }
             | Fact::AlarmFigures(_)
             | Fact::Finding(_)
@@ -98,6 +103,9 @@ impl Fold {
                 self.numbers.notice = self.numbers.notice.max(*notice);
                 self.numbers.run = self.numbers.run.max(run.unwrap_or(0));
             }
+            Body::Waiver { what, now, .. } => {
+                self.waiver(what.clone(), now.as_ref().map(WaiverWire::to));
+            }
             Body::Intent { order, run, sequence, stage, attempt, answer_by, .. } => {
                 let step = StepWire::Ordered {
                     stage: *stage,
@@ -128,6 +136,10 @@ impl Fold {
         Memory {
             alarms: self.alarms.iter().map(|(name, (record, _))| (name.clone(), record.clone())).collect(),
             sequences: self.sequences.iter().map(|(name, (is, _))| (name.clone(), is.clone())).collect(),
+            // Their ends are uptimes: those of another boot have ended.
+            waivers: (self.waivers.iter().filter(|(_, (_, of))| **of == *boot))
+                .map(|(key, (waiver, _))| (key.clone(), waiver.clone()))
+                .collect(),
             numbers: self.numbers,
             same_boot,
         }
@@ -141,11 +153,15 @@ impl Fold {
         let sequence = |(name, (memory, boot)): (&String, &(SequenceMemory, Arc<str>))| {
             (name.clone(), Dated { boot: boot.to_string(), is: SequenceWire::of(site, memory) })
         };
+        let waiver = |(key, (waiver, boot)): (&String, &(Waiver, Arc<str>))| {
+            (key.clone(), Dated { boot: boot.to_string(), is: WaiverWire::of(waiver) })
+        };
         SnapshotWire {
             upto: self.upto,
             boot: self.boot.to_string(),
             alarms: self.alarms.iter().map(alarm).collect(),
             sequences: self.sequences.iter().map(sequence).collect(),
+            waivers: self.waivers.iter().map(waiver).collect(),
             numbers: NumbersWire::from(self.numbers),
         }
     }
@@ -159,9 +175,20 @@ impl Fold {
         };
         self.alarms = snapshot.alarms.iter().map(alarm).collect();
         self.sequences = snapshot.sequences.iter().map(sequence).collect();
+        let waiver = |(key, dated): (&String, &Dated<WaiverWire>)| {
+            (key.clone(), (dated.is.to(), Arc::from(dated.boot.as_str())))
+        };
+        self.waivers = snapshot.waivers.iter().map(waiver).collect();
         self.at_least(snapshot.numbers.into());
         self.enter_boot(&snapshot.boot);
         self.upto = self.upto.max(snapshot.upto);
+    }
+
+    fn waiver(&mut self, key: String, now: Option<Waiver>) {
+        match now {
+            Some(waiver) => self.waivers.insert(key, (waiver, Arc::clone(&self.boot))),
+            None => self.waivers.remove(&key),
+        };
     }
 
     fn alarm(&mut self, name: String, now: AlarmRecord) {

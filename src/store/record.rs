@@ -81,6 +81,8 @@ pub enum Body {
     },
     /// A vote came and went alone.
     LoneVote { rule: String, channel: String },
+    /// A channel or a zone was put aside (`now`), or taken back.
+    Waiver { what: String, now: Option<WaiverWire>, ended_by: Option<String> },
     /// The loop was held up.
     Gap { lasted: u64 },
     /// The first of two persons asked.
@@ -134,6 +136,8 @@ pub enum RequestWire {
     Unshelve { alarm: String },
     OutOfService { alarm: String, reason: String },
     InService { alarm: String },
+    Waive { alarm: String, lasting: u64, reason: String },
+    EndWaiver { alarm: String },
     Abort { sequence: String, run: Option<u64> },
     Arm { sequence: String },
     Disarm { sequence: String },
@@ -159,6 +163,7 @@ pub enum RefusalWord {
     ByHand,
     SecondPerson,
     ByKey,
+    WouldBlind,
 }
 
 /// Whether a fact is kept at all.
@@ -172,6 +177,7 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
         | Fact::Sequence(_)
         | Fact::LoneVote { .. }
         | Fact::Notice(_)
+        | Fact::Waiver(_)
         | Fact::Gap { .. }
         | Fact::Proposed { .. }
         | Fact::Followed { .. }
@@ -198,6 +204,11 @@ impl Body {
             Fact::LoneVote { rule, channel } => {
                 Self::LoneVote { rule: names::of_rule(site, *rule), channel: names::of_rule(site, *channel) }
             }
+            Fact::Waiver(change) => Self::Waiver {
+                what: change.what.key(site),
+                now: change.now.as_ref().map(WaiverWire::of),
+                ended_by: change.ended_by.as_deref().map(str::to_owned),
+            },
             Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
             Fact::Proposed { by, request, until } => {
                 Self::Proposed { by: by.to_string(), request: request_of(site, request), until: until.0 }
@@ -218,6 +229,7 @@ impl Body {
                     Refusal::ByHand => RefusalWord::ByHand,
                     Refusal::ByKey => RefusalWord::ByKey,
                     Refusal::SecondPerson => RefusalWord::SecondPerson,
+                    Refusal::WouldBlind => RefusalWord::WouldBlind,
                 };
                 Self::Refused { by: by.to_string(), request: request_of(site, request), why }
             }
@@ -257,6 +269,7 @@ impl Body {
             Self::Fault { .. } => 14,
             Self::LoneVote { .. } => 15,
             Self::Proposed { .. } => 16,
+            Self::Waiver { .. } => 17,
         }
     }
 
@@ -353,6 +366,10 @@ fn request_of(site: &Site, request: &Request) -> RequestWire {
         Request::OutOfService { alarm: id, ref reason } => {
             RequestWire::OutOfService { alarm: alarm(id), reason: reason.to_string() }
         }
+        Request::Waive { alarm: id, lasting, ref reason } => {
+            RequestWire::Waive { alarm: alarm(id), lasting: lasting.0, reason: reason.to_string() }
+        }
+        Request::EndWaiver { alarm: id } => RequestWire::EndWaiver { alarm: alarm(id) },
         Request::InService { alarm: id } => RequestWire::InService { alarm: alarm(id) },
         Request::Acknowledge { alarm: id, occurrence } => {
             RequestWire::Acknowledge { alarm: alarm(id), occurrence }

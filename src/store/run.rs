@@ -118,6 +118,7 @@ pub enum StageFaultWire {
     /// Load group and feed.
     LastFeed(String, String),
     Budget,
+    Maintenance,
 }
 
 /// What became of an order that was not confirmed.
@@ -289,6 +290,7 @@ impl StageFaultWire {
                 Self::LastFeed(group, feed)
             }
             StageFault::Budget => Self::Budget,
+            StageFault::Maintenance => Self::Maintenance,
         }
     }
 
@@ -305,6 +307,7 @@ impl StageFaultWire {
                 names::to_feed(site, group, feed).map_or(StageFault::Budget, StageFault::LastFeed)
             }
             Self::Budget => StageFault::Budget,
+            Self::Maintenance => StageFault::Maintenance,
         }
     }
 }

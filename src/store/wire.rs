@@ -14,6 +14,7 @@ use crate::safety::reading::Distrust;
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::sequence::spec::Mode;
 use crate::safety::site::{Priority, Site};
+use crate::safety::waiver::Waiver;
 use crate::store::names;
 use crate::store::run::SequenceWire;
 use crate::units::{Millis, Uptime, Value, WallTime};
@@ -371,6 +372,33 @@ impl EvidenceWire {
     }
 }
 
+/// Something that is put aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's Waiver")]
+pub struct WaiverWire {
+    pub by: [String; 2],
+    pub reason: String,
+    pub until: u64,
+}
+
+impl WaiverWire {
+    pub(super) fn of(core: &Waiver) -> Self {
+        Self {
+            by: core.by.each_ref().map(ToString::to_string),
+            reason: core.reason.to_string(),
+            until: core.until.0,
+        }
+    }
+
+    pub(super) fn to(&self) -> Waiver {
+        Waiver {
+            by: self.by.each_ref().map(|by| Arc::from(by.as_str())),
+            reason: Arc::from(self.reason.as_str()),
+            until: Uptime(self.until),
+        }
+    }
+}
+
 /// The counters that must not start again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each field is the one of the core's Numbers")]
@@ -406,6 +434,9 @@ pub struct SnapshotWire {
     pub alarms: BTreeMap<String, Dated<AlarmWire>>,
     /// Sequences by name.
     pub sequences: BTreeMap<String, Dated<SequenceWire>>,
+    /// What is put aside, by its key; absent in journals of before there was any.
+    #[serde(default)]
+    pub waivers: BTreeMap<String, Dated<WaiverWire>>,
     /// Counters.
     pub numbers: NumbersWire,
 }

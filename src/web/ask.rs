@@ -43,7 +43,8 @@ struct About {
 }
 
 /// `POST /api/v1/alarms/{id}/{verb}`: `ack` with the occurrence that was seen, `reset`, `shelve` for so many
-/// seconds, `unshelve`, `out-of-service` with a reason, `in-service`.
+/// seconds, `unshelve`, `out-of-service` with a reason, `in-service`; `begin` for so many seconds with a reason and
+/// `end` for the bypass or the maintenance that it stands for.
 pub(super) async fn alarm(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -73,9 +74,17 @@ pub(super) async fn alarm(
             Wish::OutOfService { alarm, reason: reason.into() }
         }
         "in-service" => Wish::InService { alarm },
+        "begin" => {
+            let (Some(seconds), Some(reason)) = (about.for_s, about.reason) else {
+                return Err(malformed("Send for how long and why: `{\"for_s\": 3600, \"reason\": \"…\"}`."));
+            };
+            Wish::Waive { alarm, lasting: Millis::from_secs(seconds), reason: reason.into() }
+        }
+        "end" => Wish::EndWaiver { alarm },
         _ => {
             return Err(unknown(
-                "request; an alarm takes ack, reset, shelve, unshelve, out-of-service and in-service",
+                "request; an alarm takes ack, reset, shelve, unshelve, out-of-service and in-service; begin and end \
+                 where it stands for a bypass or for maintenance",
             ));
         }
     };

@@ -51,9 +51,10 @@ impl Problem {
                 "This alarm is about life safety, or stands for others: it cannot be shelved or taken out of \
                  service. Acknowledge it.",
             ),
-            Refusal::TooLong => {
-                ("too-long", "No time, or a longer one than `shelve_max` of the configuration: ask for less.")
-            }
+            Refusal::TooLong => (
+                "too-long",
+                "No time, or too long a one: an alarm is shelved for `shelve_max` of the configuration at the most, a channel or a zone put aside for 8 hours.",
+            ),
             Refusal::ByKey => {
                 ("by-key", "Its key switch arms it, and nothing else: turn the key at the room.")
             }
@@ -66,7 +67,12 @@ impl Problem {
             }
             Refusal::NoReason => (
                 "no-reason",
-                "An alarm is taken out of service for a reason: one line of at most 200 characters.",
+                "An alarm is taken out of service, and a channel or a zone put aside, for a reason: one line of at most 200 characters.",
+            ),
+            Refusal::WouldBlind => (
+                "would-blind",
+                "The vote could not be completed without this channel: bring another one back first, or disarm the \
+                 sequence.",
             ),
             Refusal::CauseStands => {
                 ("cause-stands", "The cause is still there, or not known to be gone: remove it first.")

@@ -10,6 +10,7 @@ use crate::safety::fact::{DriveFault, Refusal, Request};
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Cause, Notice, NoticeStage, Phase, SequenceEvent, SequenceState, StageFault};
 use crate::safety::site::{FeedId, Labels, PointId, RuleId, SequenceId, Site};
+use crate::safety::waiver::{Waived, Waiver, WaiverChange};
 use crate::units::{Millis, Value};
 
 pub use crate::wire::evidence::{change, channels, evidence};
@@ -131,6 +132,10 @@ pub fn stage_fault(site: &Site, fault: &StageFault) -> String {
             site[site[at].group].title,
             feed(site, at)
         ),
+        StageFault::Maintenance => {
+            "somebody works on the zone: nothing is cut by itself (interlock I10); a person can order it"
+                .to_owned()
+        }
         StageFault::Budget => {
             "as much as may be cut by itself was cut already (interlock I3); a person can order it".to_owned()
         }
@@ -211,8 +216,9 @@ pub const fn refusal(why: Refusal) -> &'static str {
         Refusal::ByKey => "its key switch arms it, and nothing else",
         Refusal::ByHand => "somebody demanded this cut by hand: it is not taken back",
         Refusal::SecondPerson => "it takes two persons: one selects, another one starts",
-        Refusal::NoReason => {
-            "an alarm is taken out of service for a reason: give it, in one line of at most 200 characters"
+        Refusal::NoReason => "that takes a reason: give it, in one line of at most 200 characters",
+        Refusal::WouldBlind => {
+            "the vote could not be completed without this channel: bring another one back first, or disarm"
         }
     }
 }
@@ -232,6 +238,10 @@ pub fn request(site: &Site, request: &Request) -> String {
             format!("take {} out of service: {reason}", site[*alarm].name)
         }
         Request::InService { alarm } => format!("put {} back into service", site[*alarm].name),
+        Request::Waive { alarm, lasting, reason } => {
+            format!("begin {} for {}: {reason}", site[*alarm].name, span(*lasting))
+        }
+        Request::EndWaiver { alarm } => format!("end {}", site[*alarm].name),
         Request::Abort { sequence, .. } => format!("abort {}", site[*sequence].name),
         Request::Arm { sequence } => format!("arm {}", site[*sequence].name),
         Request::Disarm { sequence } => format!("disarm {}", site[*sequence].name),
@@ -240,6 +250,26 @@ pub fn request(site: &Site, request: &Request) -> String {
         Request::ResetSequence { sequence } => format!("reset {}", site[*sequence].name),
         Request::Drill { sequence } => format!("rehearse {}", site[*sequence].name),
     }
+}
+
+/// What was put aside, by whom and why; or that it is over.
+#[must_use]
+pub fn waiver_change(site: &Site, change: &WaiverChange) -> String {
+    let what = match change.what {
+        Waived::Channel(rule) => format!("{} is bypassed", site[rule].name),
+        Waived::Zone(zone) => format!("{} is in maintenance", site[zone].title),
+    };
+    match (&change.now, &change.ended_by) {
+        (Some(waiver), _) => format!("{what}: {}", self::waiver(waiver)),
+        (None, Some(by)) => format!("{what} no longer: ended by {by}"),
+        (None, None) => format!("{what} no longer: its time is over"),
+    }
+}
+
+/// Who put something aside, and why.
+#[must_use]
+pub fn waiver(waiver: &Waiver) -> String {
+    format!("by {} and {}: {}", waiver.by[0], waiver.by[1], waiver.reason)
 }
 
 /// What waits for the second of two persons.

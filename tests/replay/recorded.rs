@@ -51,6 +51,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         Fact::Sequence(change) => text::sequence_event(site, change.sequence, &change.now, &change.event),
         Fact::Notice(notice) => format!("{} #{}", text::notice(site, notice), notice.number),
         Fact::LoneVote { rule, channel } => text::lone_vote(site, *rule, *channel),
+        Fact::Waiver(change) => text::waiver_change(site, change),
         Fact::Reading { .. }
         | Fact::Outlook(_)
         | Fact::AlarmFigures(_)

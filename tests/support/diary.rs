@@ -79,6 +79,14 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
             of("vote", site[*rule].name.clone(), format!("lone vote of {}", site[*channel].name))
         }
         Fact::Notice(notice) => of("notice", site[notice.sequence].name.clone(), notice_words(&notice.stage)),
+        Fact::Waiver(change) => {
+            let says = match (&change.now, &change.ended_by) {
+                (Some(waiver), _) => format!("begun by {} and {}", waiver.by[0], waiver.by[1]),
+                (None, Some(by)) => format!("ended by {by}"),
+                (None, None) => "over".into(),
+            };
+            of("waiver", change.what.key(site), says)
+        }
         Fact::Gap { lasted } => of("loop", "gap".into(), format!("held up for {lasted}")),
         Fact::Proposed { by, request, .. } => {
             of("request", request_words(request).into(), format!("proposed, {by}"))
@@ -168,6 +176,8 @@ fn request_words(request: &Request) -> &'static str {
         Request::Shelve { .. } => "shelve",
         Request::Unshelve { .. } => "unshelve",
         Request::OutOfService { .. } => "out-of-service",
+        Request::Waive { .. } => "begin",
+        Request::EndWaiver { .. } => "end",
         Request::InService { .. } => "in-service",
         Request::Abort { .. } => "abort",
         Request::Arm { .. } => "arm",

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use emberwatch::safety::rules::RuleKind;
+use emberwatch::safety::rules::{Rule, RuleKind};
 use emberwatch::safety::sequence::spec::{
     Condition, CutBudget, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
@@ -347,6 +347,18 @@ impl SiteText {
                 alarms.push((format!("weakened-{}", rule.name), room, AlarmSource::VoteWeakened(id), false));
                 alarms.push((format!("blind-{}", rule.name), room, AlarmSource::VoteBlind(id), false));
             }
+        }
+        for (index, rule) in site.rules.iter().enumerate() {
+            let (room, id) = (site[rule.zone].room, RuleId::at(index));
+            let votes_in =
+                |other: &Rule| matches!(&other.kind, RuleKind::Together(vote) if vote.channels.contains(&id));
+            if site.rules.iter().any(votes_in) {
+                alarms.push((format!("bypassed-{}", rule.name), room, AlarmSource::Bypassed(id), false));
+            }
+        }
+        for (index, zone) in site.zones.iter().enumerate() {
+            let source = AlarmSource::Maintenance(ZoneId::at(index));
+            alarms.push((format!("maintenance-{}", zone.name), zone.room, source, false));
         }
         for (index, device) in site.devices.iter().enumerate() {
             let source = AlarmSource::Silent(DeviceId::at(index));

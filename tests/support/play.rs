@@ -318,6 +318,11 @@ impl<'a> Play<'a> {
             }
             "unshelve" => Request::Unshelve { alarm: alarm() },
             "out-of-service" => Request::OutOfService { alarm: alarm(), reason: ask.reason.as_str().into() },
+            "begin" => {
+                let lasting = Millis(millis(ask.for_s.expect("for_s = …")));
+                Request::Waive { alarm: alarm(), lasting, reason: ask.reason.as_str().into() }
+            }
+            "end" => Request::EndWaiver { alarm: alarm() },
             "in-service" => Request::InService { alarm: alarm() },
             "abort" => Request::Abort { sequence: sequence(), run: ask.run.map(RunId) },
             "arm" => Request::Arm { sequence: sequence() },

@@ -141,6 +141,7 @@ pub(crate) struct Expectation {
     point: Option<String>,
     vote: Option<String>,
     request: Option<String>,
+    waiver: Option<String>,
     notice: Option<String>,
     /// Always `"gap"`.
     r#loop: Option<String>,
@@ -198,6 +199,7 @@ impl Expectation {
             ("point", &self.point),
             ("vote", &self.vote),
             ("request", &self.request),
+            ("waiver", &self.waiver),
             ("notice", &self.notice),
             ("loop", &self.r#loop),
         ];

@@ -147,7 +147,7 @@ async fn acknowledge(
 
 /// Asks, and shows how the alarm is afterwards.
 async fn ask(client: &mut Client, id: &str, verb: AlarmVerb, json: bool) -> Result<Exit, Failed> {
-    let by = client.alarm(id, verb).await.map_err(failed)?;
+    let by = client.alarm(id, verb).await.map_err(failed)?.by;
     let after = client.alarms(Some(id)).await.map_err(failed)?;
     if let Some(alarm) = after.iter().find(|alarm| alarm["id"] == id) {
         list::show_one(alarm, &by, json);

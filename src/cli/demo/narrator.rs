@@ -80,6 +80,7 @@ impl Narrator {
             Fact::Proposed { by, request, .. } => {
                 self.line(&format!("{}; {by} was the first of two", text::waits_for_second(&site, request)));
             }
+            Fact::Waiver(change) => self.line(&text::waiver_change(&site, change)),
             Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
             Fact::Reading { .. }
             | Fact::AlarmFigures(_)

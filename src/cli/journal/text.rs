@@ -26,6 +26,9 @@ pub(super) fn names(record: &Record, name: &str) -> bool {
         Body::Sequence { sequence, by, .. } => named(sequence) || by.as_deref().is_some_and(named),
         Body::Notice { sequence, zone, .. } => named(sequence) || named(zone),
         Body::LoneVote { rule, channel } => named(rule) || named(channel),
+        Body::Waiver { what, now, .. } => {
+            what.split('/').any(named) || now.as_ref().is_some_and(|now| now.by.iter().any(|by| named(by)))
+        }
         Body::Proposed { by, request, .. }
         | Body::Followed { by, request }
         | Body::Refused { by, request, .. } => named(by) || named(subject(request)),
@@ -73,6 +76,12 @@ fn sentence(body: &Body) -> String {
             format!("notice     {notice} for {zone}: {}{shadow}", announced(*stage))
         }
         Body::LoneVote { rule, channel } => format!("lone vote  {channel} in {rule}, and nobody joined it"),
+        Body::Waiver { what, now: Some(now), .. } => {
+            format!("aside      {what}, by {} and {}: {}", now.by[0], now.by[1], now.reason)
+        }
+        Body::Waiver { what, now: None, ended_by } => {
+            format!("aside      {what} ended{}", who(ended_by.as_deref()))
+        }
         Body::Gap { lasted } => format!("gap        the loop was held up for {lasted} ms"),
         Body::Proposed { by, request, .. } => {
             format!("proposed   {by}: {}, as the first of two", asked(request))
@@ -121,6 +130,8 @@ fn subject(request: &RequestWire) -> &str {
         | RequestWire::Shelve { alarm, .. }
         | RequestWire::Unshelve { alarm }
         | RequestWire::OutOfService { alarm, .. }
+        | RequestWire::Waive { alarm, .. }
+        | RequestWire::EndWaiver { alarm }
         | RequestWire::InService { alarm } => alarm,
         RequestWire::Abort { sequence, .. }
         | RequestWire::Arm { sequence }
@@ -141,6 +152,8 @@ fn asked(request: &RequestWire) -> String {
         RequestWire::Unshelve { .. } => "unshelve",
         RequestWire::OutOfService { .. } => "take out of service",
         RequestWire::InService { .. } => "put back into service",
+        RequestWire::Waive { .. } => "begin",
+        RequestWire::EndWaiver { .. } => "end",
         RequestWire::Abort { .. } => "abort",
         RequestWire::Arm { .. } => "arm",
         RequestWire::Disarm { .. } => "disarm",
@@ -162,6 +175,7 @@ const fn refusal(why: RefusalWord) -> &'static str {
         RefusalWord::NoReason => "no reason given",
         RefusalWord::ByKey => "its key arms it",
         RefusalWord::ByHand => "demanded by hand",
+        RefusalWord::WouldBlind => "the vote needs it",
         RefusalWord::SecondPerson => "it takes two persons",
     }
 }

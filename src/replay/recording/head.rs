@@ -14,6 +14,7 @@ use crate::safety::risk::Level;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Phase, SequenceState};
 use crate::safety::site::{Priority, Site};
+use crate::safety::waiver::Waiver;
 use crate::units::{Uptime, WallTime};
 use crate::wire::text;
 
@@ -102,8 +103,17 @@ pub struct Beginning {
     alarms: BTreeMap<String, Standing>,
     sequences: BTreeMap<String, ModeThen>,
     numbers: [u64; 4],
+    waivers: BTreeMap<String, AsideThen>,
     /// Sequences with a run under way: a replay starts without it.
     pub running: Vec<String>,
+}
+
+/// What was put aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct AsideThen {
+    by: [String; 2],
+    reason: String,
+    until: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +172,11 @@ impl Beginning {
             running: running.map(|(name, _)| name.clone()).collect(),
             sequences: sequences.collect(),
             numbers: [alarm_change, order, run, notice],
+            waivers: memory
+                .waivers
+                .iter()
+                .map(|(key, waiver)| (key.clone(), AsideThen::of(waiver)))
+                .collect(),
         }
     }
 
@@ -179,8 +194,27 @@ impl Beginning {
         Memory {
             alarms: alarms.collect(),
             sequences: sequences.collect(),
+            waivers: self.waivers.iter().map(|(key, then)| (key.clone(), then.waiver())).collect(),
             numbers: Numbers { alarm_change, order, run, notice },
             same_boot: true,
+        }
+    }
+}
+
+impl AsideThen {
+    fn of(waiver: &Waiver) -> Self {
+        Self {
+            by: waiver.by.each_ref().map(ToString::to_string),
+            reason: waiver.reason.to_string(),
+            until: waiver.until.0,
+        }
+    }
+
+    fn waiver(&self) -> Waiver {
+        Waiver {
+            by: self.by.each_ref().map(|by| Arc::from(by.as_str())),
+            reason: Arc::from(self.reason.as_str()),
+            until: Uptime(self.until),
         }
     }
 }

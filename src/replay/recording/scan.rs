@@ -230,6 +230,8 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
                 Request::OutOfService { alarm, .. } => (10, alarm.0, None),
                 Request::InService { alarm } => (11, alarm.0, None),
                 Request::Drill { sequence } => (12, sequence.0, None),
+                Request::Waive { alarm, .. } => (13, alarm.0, None),
+                Request::EndWaiver { alarm } => (14, alarm.0, None),
             };
             put(out, kind);
             put(out, u64::from(id));
@@ -241,10 +243,15 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
                     out.push(u8::from(*one_shot));
                 }
                 Request::OutOfService { reason, .. } => put_text(out, reason),
+                Request::Waive { lasting, reason, .. } => {
+                    put(out, lasting.0);
+                    put_text(out, reason);
+                }
                 Request::Acknowledge { .. }
                 | Request::ResetAlarm { .. }
                 | Request::Unshelve { .. }
                 | Request::InService { .. }
+                | Request::EndWaiver { .. }
                 | Request::Abort { .. }
                 | Request::Arm { .. }
                 | Request::Disarm { .. }
@@ -300,6 +307,11 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
                 10 => Request::OutOfService { alarm, reason: bytes.text()?.into() },
                 11 => Request::InService { alarm },
                 12 => Request::Drill { sequence },
+                13 => {
+                    let lasting = Millis(bytes.number()?);
+                    Request::Waive { alarm, lasting, reason: bytes.text()?.into() }
+                }
+                14 => Request::EndWaiver { alarm },
                 _ => return None,
             };
             Some(Input::Asked { by, request })

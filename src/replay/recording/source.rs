@@ -75,6 +75,10 @@ impl<R: Read> RecordingSource<R> {
             Request::OutOfService { alarm: id, ref reason } => {
                 Request::OutOfService { alarm: alarm(id)?, reason: reason.clone() }
             }
+            Request::Waive { alarm: id, lasting, ref reason } => {
+                Request::Waive { alarm: alarm(id)?, lasting, reason: reason.clone() }
+            }
+            Request::EndWaiver { alarm: id } => Request::EndWaiver { alarm: alarm(id)? },
             Request::InService { alarm: id } => Request::InService { alarm: alarm(id)? },
             Request::Abort { sequence: id, run } => Request::Abort { sequence: sequence(id)?, run },
             Request::Arm { sequence: id } => Request::Arm { sequence: sequence(id)? },

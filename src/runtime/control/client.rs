@@ -126,16 +126,12 @@ impl Client {
         }
     }
 
-    /// Asks something about an alarm, in the name of this process's user; returns that name.
+    /// Asks something about an alarm, in the name of this process's user.
     ///
     /// # Errors
     /// `Declined` where the core does not follow, else those of the call.
-    pub async fn alarm(&mut self, id: &str, verb: AlarmVerb) -> Result<String, CallFault> {
-        match self.call(&Command::Alarm { id: id.to_owned(), verb }).await? {
-            Answer::Done { by } => Ok(by),
-            Answer::Refused(why) => Err(CallFault::Declined(why)),
-            _ => Err(CallFault::Strange),
-        }
+    pub async fn alarm(&mut self, id: &str, verb: AlarmVerb) -> Result<Said, CallFault> {
+        self.asked(&Command::Alarm { id: id.to_owned(), verb }).await
     }
 
     /// The document of each sequence.
@@ -161,7 +157,11 @@ impl Client {
     /// # Errors
     /// `Declined` where the core does not follow, else those of the call.
     pub async fn sequence(&mut self, id: &str, verb: SequenceVerb) -> Result<Said, CallFault> {
-        match self.call(&Command::Sequence { id: id.to_owned(), verb }).await? {
+        self.asked(&Command::Sequence { id: id.to_owned(), verb }).await
+    }
+
+    async fn asked(&mut self, command: &Command) -> Result<Said, CallFault> {
+        match self.call(command).await? {
             Answer::Done { by } => Ok(Said { by, waits_ms: None }),
             Answer::Proposed { by, remaining_ms } => Ok(Said { by, waits_ms: Some(remaining_ms) }),
             Answer::Refused(why) => Err(CallFault::Declined(why)),

@@ -108,7 +108,7 @@ impl People {
         let shown = all.filter(|id| {
             board.alarm(*id).state != AlarmState::Normal || Some(site[*id].name.as_str()) == also
         });
-        shown.map(|id| payload::alarm(&board.envelope(), id, board.alarm(id))).collect()
+        shown.map(|id| board.alarm_document(id)).collect()
     }
 
     /// The document of each sequence.
@@ -228,6 +228,10 @@ fn wish(alarm: AlarmId, verb: AlarmVerb) -> Request {
         }
         AlarmVerb::Unshelve {} => Request::Unshelve { alarm },
         AlarmVerb::OutOfService { reason } => Request::OutOfService { alarm, reason: reason.into() },
+        AlarmVerb::Waive { for_ms, reason } => {
+            Request::Waive { alarm, lasting: Millis(for_ms), reason: reason.into() }
+        }
+        AlarmVerb::EndWaiver {} => Request::EndWaiver { alarm },
         AlarmVerb::InService {} => Request::InService { alarm },
     }
 }

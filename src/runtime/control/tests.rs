@@ -185,7 +185,7 @@ async fn a_person_shelves_in_their_own_name_and_is_told_why_not() {
     let bench = Bench::start().await;
     let mut client = bench.client().await;
     let shelve = |for_ms| AlarmVerb::Shelve { for_ms, one_shot: false, occurrence: None };
-    let by = client.alarm("cell-temp", shelve(60_000)).await.unwrap();
+    let by = client.alarm("cell-temp", shelve(60_000)).await.unwrap().by;
     assert_eq!(by, *who::operator(rustix::process::getuid().as_raw()));
     let alarm = alarm_in(&mut client, "cell-temp", "shelved").await;
     assert_eq!((&alarm["away"]["by"], &alarm["away"]["one_shot"]), (&by.as_str().into(), &false.into()));

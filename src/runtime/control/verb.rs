@@ -31,6 +31,15 @@ pub enum AlarmVerb {
     },
     /// Put it back into service.
     InService {},
+    /// Put aside what it speaks of: bypass a channel, or begin maintenance of a zone; takes two persons.
+    Waive {
+        /// For how long.
+        for_ms: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Take that back.
+    EndWaiver {},
 }
 
 /// What can be asked about a sequence.

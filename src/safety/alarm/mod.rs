@@ -14,7 +14,7 @@ mod flood;
 mod metrics;
 mod put_away;
 mod records;
-mod requests;
+pub(super) mod requests;
 mod restore;
 pub mod settings;
 mod states;
@@ -350,6 +350,8 @@ impl AlarmSource {
             | Self::CutFailed(_)
             | Self::VoteWeakened(_)
             | Self::VoteBlind(_)
+            | Self::Bypassed(_)
+            | Self::Maintenance(_)
             | Self::System(_)
             | Self::Flood(_) => false,
         }
@@ -363,6 +365,8 @@ impl AlarmSource {
             | Self::CutFailed(_)
             | Self::VoteWeakened(_)
             | Self::VoteBlind(_)
+            | Self::Bypassed(_)
+            | Self::Maintenance(_)
             | Self::CurrentFlows(_)
             | Self::Flood(_) => true,
             // Who works on a switch may put its alarm away.

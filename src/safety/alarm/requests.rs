@@ -47,7 +47,10 @@ impl Alarms {
             | Request::Select { .. }
             | Request::Start { .. }
             | Request::ResetSequence { .. }
-            | Request::Drill { .. } => return None,
+            | Request::Drill { .. }
+            // Not about the alarm itself, but about what it speaks of.
+            | Request::Waive { .. }
+            | Request::EndWaiver { .. } => return None,
         })
     }
 
@@ -123,8 +126,7 @@ impl Alarms {
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.may_silence(alarm, turn.site)?;
-        let short = reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(char::is_control);
-        if reason.trim().is_empty() || !short {
+        if !is_a_reason(reason) {
             return Err(Refusal::NoReason);
         }
         self.silence(alarm, AwayHow::OutOfService { by: by.clone(), reason: Arc::clone(reason) }, turn);
@@ -158,4 +160,10 @@ impl Alarms {
         self.bring_back(alarm, Some(by.clone()), turn);
         Ok(())
     }
+}
+
+/// Whether this is a reason: one line, not empty, of at most `REASON_CHARS_MAX`.
+pub(crate) fn is_a_reason(text: &str) -> bool {
+    let short = text.chars().count() <= REASON_CHARS_MAX && !text.chars().any(char::is_control);
+    short && !text.trim().is_empty()
 }

@@ -31,6 +31,8 @@ impl Alarms {
             | AlarmSource::CurrentFlows(_)
             | AlarmSource::VoteWeakened(_)
             | AlarmSource::VoteBlind(_)
+            | AlarmSource::Bypassed(_)
+            | AlarmSource::Maintenance(_)
             | AlarmSource::Flood(_) => memory.alarms.get(&alarm.name).cloned().unwrap_or_default(),
         });
         // Uptimes of another boot say nothing.

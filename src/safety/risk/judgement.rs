@@ -10,7 +10,7 @@ use crate::safety::quality::Picture;
 use crate::safety::risk::judge::{Judge, RuleState};
 use crate::safety::risk::outlook::{OutlookChange, Told};
 use crate::safety::risk::{BECAUSE_MAX, Finding, Level, LevelChange, Vote, VoteHealth};
-use crate::safety::rules::together::{CHANNELS_MAX, Channel};
+use crate::safety::rules::together::{CHANNELS_MAX, Channel, Sight};
 use crate::safety::rules::{RuleKind, Verdict, View};
 use crate::safety::site::{PointId, RuleId, Site, ZoneId};
 use crate::units::Uptime;
@@ -22,6 +22,8 @@ pub struct Judgement {
     rules_of_point: Vec<Vec<RuleId>>,
     /// The votes each rule is a channel of.
     votes_of_rule: Vec<Vec<RuleId>>,
+    /// Channels that persons put aside.
+    bypassed: Vec<bool>,
     rules_of_zone: Vec<Vec<RuleId>>,
     zones: Vec<ZoneState>,
     /// Rules over groups of which a point was read in this scan.
@@ -63,6 +65,7 @@ impl Judgement {
         let states = site.rules.iter().map(RuleState::new).collect();
         Self {
             states,
+            bypassed: vec![false; site.rules.len()],
             rules_of_point,
             votes_of_rule,
             rules_of_zone,
@@ -106,6 +109,34 @@ impl Judgement {
             | Judge::State(..)
             | Judge::Silence(_) => Vote::default(),
         }
+    }
+
+    /// Puts a channel aside, or takes it back: its votes are counted anew at once. What it says itself stays as it is.
+    pub(crate) fn bypass(&mut self, channel: RuleId, aside: bool) {
+        if std::mem::replace(&mut self.bypassed[channel.index()], aside) == aside {
+            return;
+        }
+        for vote in &self.votes_of_rule[channel.index()] {
+            self.states[vote.index()].wake = Uptime(0);
+            self.next_wake = Uptime(0);
+        }
+    }
+
+    /// Whether every vote that this channel has a part in can still be completed without it.
+    pub(crate) fn can_do_without(&self, site: &Site, channel: RuleId) -> bool {
+        self.votes_of_rule[channel.index()].iter().all(|vote| {
+            let RuleKind::Together(spec) = &site[*vote].kind else { return true };
+            let lost = spec.channels.iter().enumerate().filter(|(_, other)| {
+                let state = &self.states[other.index()];
+                **other == channel || self.bypassed[other.index()] || !(state.known || state.learning)
+            });
+            spec.can_do_without(lost.fold(0, |lost, (index, _)| lost | 1 << index))
+        })
+    }
+
+    /// The votes that a rule is a channel of.
+    pub(crate) fn votes_with(&self, channel: RuleId) -> &[RuleId] {
+        &self.votes_of_rule[channel.index()]
     }
 
     /// Judges what one point bears on; a rule over a group waits for the rest of the scan.
@@ -278,8 +309,14 @@ impl Judgement {
         let RuleKind::Together(vote) = &site[rule].kind else { return None };
         for (slot, channel) in room.iter_mut().zip(&vote.channels) {
             let state = &self.states[channel.index()];
+            let sight = match (self.bypassed[channel.index()], state.known, state.learning) {
+                (true, ..) => Sight::Bypassed,
+                (false, true, _) => Sight::Judges,
+                (false, false, true) => Sight::Learns,
+                (false, false, false) => Sight::Lost,
+            };
             let votes = state.known && vote.votes_at <= state.level;
-            *slot = Channel { known: state.known, learning: state.learning, votes, judged: state.judged };
+            *slot = Channel { sight, votes, judged: state.judged };
         }
         Some(&room[..vote.channels.len()])
     }

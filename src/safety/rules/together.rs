@@ -92,14 +92,26 @@ struct Ballot {
 /// What a channel says now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Channel {
-    /// It can judge.
-    pub(crate) known: bool,
-    /// It sees, but not for long enough yet to judge.
-    pub(crate) learning: bool,
+    /// How far it can judge.
+    pub(crate) sight: Sight,
     /// It can judge, and is at the level from which it votes.
     pub(crate) votes: bool,
     /// The last level it could judge.
     pub(crate) judged: Level,
+}
+
+/// How far a channel can judge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Not at all.
+    #[default]
+    Lost,
+    /// It sees, but not for long enough yet.
+    Learns,
+    /// It can.
+    Judges,
+    /// Persons put it aside: it counts as one that cannot, and what it voted before no longer counts (S16).
+    Bypassed,
 }
 
 /// The outcome of one count.
@@ -145,6 +157,11 @@ impl Together {
     #[must_use]
     pub fn votes_of(&self, channels: u32) -> u8 {
         self.largest(channels & self.all())
+    }
+
+    /// Whether it can still be completed by votes with these channels lost, a bit each.
+    pub(crate) fn can_do_without(&self, lost: u32) -> bool {
+        self.needed_and_had(Ballots { lost: lost & self.all(), ..Ballots::default() }).0.is_some()
     }
 
     /// Counts the votes. A vote is cast only by a channel that can judge (S6), and is counted for the hold
@@ -262,7 +279,9 @@ impl Together {
         match self.on_all_lost {
             OnAllLost::Alarm => false,
             OnAllLost::Trip => true,
-            OnAllLost::TripIfLastWarn => channels.iter().any(|channel| Level::Warning <= channel.judged),
+            OnAllLost::TripIfLastWarn => channels
+                .iter()
+                .any(|channel| channel.sight != Sight::Bypassed && Level::Warning <= channel.judged),
         }
     }
 }
@@ -270,6 +289,10 @@ impl Together {
 impl Ballot {
     /// Takes in what the channel says; true if its vote ran out without any other agreeing.
     fn update(&mut self, channel: Channel, hold: Millis, now: Uptime) -> bool {
+        if channel.sight == Sight::Bypassed {
+            *self = Self { lost_since: Some(self.lost_since.unwrap_or(now)), ..Self::default() };
+            return false;
+        }
         if channel.votes {
             self.alone |= self.voted.is_none();
             *self = Self { voting: true, voted: Some(now), lost_since: None, alone: self.alone };
@@ -284,7 +307,7 @@ impl Ballot {
         if ran_out {
             self.voted = None;
         }
-        let healthy = channel.known || channel.learning;
+        let healthy = matches!(channel.sight, Sight::Judges | Sight::Learns);
         self.lost_since = if healthy { None } else { Some(self.lost_since.unwrap_or(now)) };
         ran_out && std::mem::take(&mut self.alone)
     }
@@ -303,11 +326,10 @@ fn count_bits(mask: u32) -> u8 {
 mod tests {
     use super::*;
 
-    const QUIET: Channel = Channel { known: true, learning: false, votes: false, judged: Level::Normal };
-    const VOTES: Channel = Channel { known: true, learning: false, votes: true, judged: Level::Danger };
-    const LOST: Channel = Channel { known: false, learning: false, votes: false, judged: Level::Normal };
-    const LOST_WARM: Channel =
-        Channel { known: false, learning: false, votes: false, judged: Level::Warning };
+    const QUIET: Channel = Channel { sight: Sight::Judges, votes: false, judged: Level::Normal };
+    const VOTES: Channel = Channel { sight: Sight::Judges, votes: true, judged: Level::Danger };
+    const LOST: Channel = Channel { sight: Sight::Lost, votes: false, judged: Level::Normal };
+    const LOST_WARM: Channel = Channel { sight: Sight::Lost, votes: false, judged: Level::Warning };
 
     fn vote(needed: u8, of: u32, on_channel_fault: OnChannelFault, on_all_lost: OnAllLost) -> Together {
         Together {
@@ -415,8 +437,46 @@ mod tests {
     }
 
     #[test]
+    fn s16_a_bypassed_channel_is_a_lost_one_and_takes_its_held_vote_with_it() {
+        let aside = |channel: Channel| Channel { sight: Sight::Bypassed, ..channel };
+        let vote = vote(2, 3, OnChannelFault::Availability, OnAllLost::TripIfLastWarn);
+        let mut tally = vote.tally();
+        vote.count(&mut tally, &[VOTES, QUIET, QUIET], Uptime(0));
+        // Its vote would be held for a minute; put aside, it is gone at once, and is nobody's lone vote.
+        let count = vote.count(&mut tally, &[aside(VOTES), VOTES, QUIET], Uptime(1000));
+        assert!(!count.vote.complete);
+        assert_eq!((count.vote.voting, count.lone), (0b010, 0));
+        assert_eq!(count.vote.health, VoteHealth::Whole, "within the grace time");
+        let late = vote.count(&mut tally, &[aside(VOTES), VOTES, QUIET], Uptime(16_000));
+        assert_eq!(late.vote.health, VoteHealth::Weakened);
+        // Taken back, it votes again by itself.
+        assert!(vote.count(&mut tally, &[VOTES, VOTES, QUIET], Uptime(17_000)).vote.complete);
+        // What it judged before it was put aside is no sign of fire when all others are lost.
+        assert!(!settled(&vote, &[aside(LOST_WARM), LOST, LOST]).vote.complete);
+        assert!(settled(&vote, &[aside(LOST), LOST_WARM, LOST]).vote.complete);
+    }
+
+    #[test]
+    fn s16_a_vote_does_without_as_many_channels_as_its_policy_leaves_it() {
+        use OnChannelFault::{Availability, Dependent, Safety};
+        for (needed, of, policy, lost, can) in [
+            (2, 3, Availability, 0b001, true),
+            (2, 3, Availability, 0b011, false),
+            (2, 3, Safety, 0b011, true),
+            (2, 3, Safety, 0b111, false),
+            (2, 2, Availability, 0b01, false),
+            (2, 2, Safety, 0b01, true),
+            (2, 3, Dependent, 0b001, true),
+            (2, 3, Dependent, 0b110, false),
+        ] {
+            let vote = vote(needed, of, policy, OnAllLost::Alarm);
+            assert_eq!(vote.can_do_without(lost), can, "{needed}oo{of} {policy:?} without {lost:b}");
+        }
+    }
+
+    #[test]
     fn a_window_that_fills_is_no_lost_channel() {
-        let fills = Channel { learning: true, ..LOST };
+        let fills = Channel { sight: Sight::Learns, ..LOST };
         let vote = vote(2, 3, OnChannelFault::Safety, OnAllLost::Trip);
         let count = settled(&vote, &[fills, fills, VOTES]);
         assert!(!count.vote.complete, "two votes are still needed");

@@ -157,6 +157,7 @@ impl StageFault {
             | Self::Permissive(_)
             | Self::Requires(_)
             | Self::LastFeed(_)
+            | Self::Maintenance
             | Self::Budget => false,
         }
     }

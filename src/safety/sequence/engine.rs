@@ -11,7 +11,7 @@ use crate::safety::sequence::spec::{Mode, OnFail, Sequence, StageWhen};
 use crate::safety::sequence::{
     Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, SequenceState, StageFault, StageState, Step,
 };
-use crate::safety::site::{SequenceId, Site};
+use crate::safety::site::{SequenceId, Site, ZoneId};
 use crate::units::{Millis, Now, Uptime};
 
 /// The most moves one run makes in one scan: enough to fall through every stage of a shadow run.
@@ -44,6 +44,8 @@ pub(crate) struct Sequences {
     pub(super) tracks: Vec<Track>,
     pub(super) numbers: Numbers,
     pub(super) lately: LatelyCut,
+    /// Zones in which somebody works: nothing is cut by itself there (I10).
+    maintained: Vec<bool>,
 }
 
 /// One sequence.
@@ -66,12 +68,26 @@ pub(super) struct Track {
 impl Sequences {
     pub(crate) fn new(site: &Site, memory: &Memory, now: Uptime) -> Self {
         let tracks = site.sequences.iter().map(|spec| Track::restore(spec, memory, now)).collect();
-        Self { tracks, numbers: memory.numbers, lately: LatelyCut::default() }
+        let maintained = vec![false; site.zones.len()];
+        Self { tracks, numbers: memory.numbers, lately: LatelyCut::default(), maintained }
     }
 
     /// How a sequence stands.
     pub(crate) fn state(&self, sequence: SequenceId) -> &SequenceState {
         &self.tracks[sequence.index()].state
+    }
+
+    /// Puts a zone into maintenance, or takes it out (I10).
+    pub(crate) fn maintain(&mut self, zone: ZoneId, begins: bool) {
+        self.maintained[zone.index()] = begins;
+    }
+
+    /// Whether a run that is no rehearsal is under way in this zone, or by one of these triggers.
+    pub(crate) fn is_under_way(&self, site: &Site, about: impl Fn(&Sequence) -> bool) -> bool {
+        self.tracks.iter().zip(&site.sequences).any(|(track, spec)| match &track.state.phase {
+            Phase::Run(run) => about(spec) && !run.shadow && !run.step.is_over(),
+            Phase::Idle => false,
+        })
     }
 
     /// The loop was held up: what waits for readings waits that much longer. A countdown does not; its
@@ -147,9 +163,11 @@ impl Sequences {
         out: &'a mut Vec<Output>,
     ) -> Actor<'a> {
         let track = &mut self.tracks[id.index()];
+        let spec = &scene.site[id];
         Actor {
             id,
-            spec: &scene.site[id],
+            spec,
+            in_maintenance: self.maintained[spec.zone.index()],
             track,
             numbers: &mut self.numbers,
             lately: &mut self.lately,
@@ -163,6 +181,8 @@ impl Sequences {
 pub(super) struct Actor<'a> {
     pub(super) id: SequenceId,
     pub(super) spec: &'a Sequence,
+    /// Somebody works on its zone.
+    in_maintenance: bool,
     pub(super) track: &'a mut Track,
     pub(super) numbers: &'a mut Numbers,
     pub(super) lately: &'a mut LatelyCut,
@@ -177,8 +197,12 @@ impl Actor<'_> {
             return;
         }
         self.end_drill();
+        let cause = Cause::Vote { voting: vote.voting, by_policy: vote.by_policy };
+        if self.in_maintenance {
+            return self.start_held(cause);
+        }
         let until = self.scene.now.uptime.plus(self.spec.countdown);
-        self.start(Cause::Vote { voting: vote.voting, by_policy: vote.by_policy }, Step::Countdown { until });
+        self.start(cause, Step::Countdown { until });
     }
 
     /// No run is there, or only one that rehearses: it never stands in the way of a real one.
@@ -231,6 +255,14 @@ impl Actor<'_> {
             let request = Request::Abort { sequence: self.id, run: None };
             self.out.push(Output::Fact(Fact::Refused { by, request, why }));
         }
+    }
+
+    /// I10: somebody works on the zone. Nothing counts down; a person decides, in two steps.
+    fn start_held(&mut self, cause: Cause) {
+        self.start(cause, Step::Held { stage: 0, until: None });
+        self.mark(0, StageState::Failed(StageFault::Maintenance));
+        self.say(SequenceEvent::StageFailed(0, StageFault::Maintenance));
+        self.say(SequenceEvent::Held(0));
     }
 
     pub(super) fn start(&mut self, cause: Cause, step: Step) {

@@ -215,6 +215,8 @@ pub enum StageFault {
     LastFeed(FeedId),
     /// As much as may be cut by itself had been cut already (I3).
     Budget,
+    /// Somebody works on the zone: nothing is cut by itself (I10).
+    Maintenance,
 }
 
 /// A sequence changed.

@@ -87,6 +87,8 @@ impl Actor<'_> {
                 (false, Some(earliest)) => {
                     NoticeStage::Countdown { earliest, abortable: abortable_for(run, self.spec, now) }
                 }
+                // Nothing has gone yet, and nothing will before a person decides.
+                (false, None) if matches!(run.step, Step::Held { .. }) => NoticeStage::Prepare,
                 (_, earliest) => NoticeStage::Cutting { earliest },
             },
             Step::Done => NoticeStage::Done,

@@ -181,7 +181,9 @@ impl Actor<'_> {
         let untried = self.run().is_some_and(|run| !run.has_commanded(usize::from(held)));
         let (stage, effective) = match state {
             Some(StageState::Pending) => (held, None),
-            Some(StageState::Failed(StageFault::Requires(_) | StageFault::Budget)) if untried => (held, None),
+            Some(StageState::Failed(
+                StageFault::Requires(_) | StageFault::Budget | StageFault::Maintenance,
+            )) if untried => (held, None),
             Some(StageState::Failed(StageFault::LastFeed(_))) if untried && persons == 2 => (held, None),
             Some(StageState::Verified) => (held + 1, Some(true)),
             _ => (held + 1, Some(false)),

@@ -55,6 +55,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             | Fact::Outlook(_)
             | Fact::Level(_)
             | Fact::LoneVote { .. }
+            | Fact::Waiver(_)
             | Fact::Notice(_)
             | Fact::Gap { .. }
             | Fact::Proposed { .. }

@@ -23,12 +23,13 @@ use crate::safety::sequence::{Phase, SequenceChange, SequenceEvent, SequenceStat
 use crate::safety::site::{
     AlarmId, AlarmSource, DeviceId, PointId, Priority, RoomId, SequenceId, Site, ZoneId,
 };
+use crate::safety::waiver::{Waiver, WaiverChange};
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::device::{DeviceStatus, Link};
 use crate::wire::payload::event::{Event, Target, event_of, target};
 use crate::wire::payload::sequence::{self, Proposed, SequenceExtras, notice, state_word, under_way};
 use crate::wire::payload::zone::{RoomSummary, ZoneStatus};
-use crate::wire::{Envelope, text};
+use crate::wire::{Envelope, payload, text};
 
 use devices::Devices;
 
@@ -95,6 +96,8 @@ pub struct Board {
     figures: AlarmFigures,
     sequences: Vec<SequenceState>,
     selected: BTreeMap<SequenceId, (Operator, Uptime)>,
+    /// What is put aside, by the alarm that stands for it.
+    aside: BTreeMap<AlarmId, Waiver>,
     /// What waits for a second person.
     proposed: BTreeMap<SequenceId, Proposed>,
     notices: VecDeque<Value>,
@@ -117,6 +120,7 @@ impl Board {
             figures: AlarmFigures::default(),
             sequences: site.sequences.iter().map(|spec| idle(spec.mode)).collect(),
             selected: BTreeMap::new(),
+            aside: BTreeMap::new(),
             proposed: BTreeMap::new(),
             notices: VecDeque::with_capacity(NOTICES_MAX),
             events: VecDeque::with_capacity(EVENTS_MAX),
@@ -197,12 +201,24 @@ impl Board {
                     changes.sequences.insert(id);
                 }
             }
+            Fact::Waiver(change) => self.take_waiver(change, changes),
             Fact::Finding(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
         }
+    }
+
+    fn take_waiver(&mut self, change: &WaiverChange, changes: &mut Changes) {
+        let source = change.what.alarm();
+        let Some(index) = self.site.alarms.iter().position(|alarm| alarm.source == source) else { return };
+        let alarm = AlarmId::at(index);
+        match &change.now {
+            Some(waiver) => self.aside.insert(alarm, waiver.clone()),
+            None => self.aside.remove(&alarm),
+        };
+        changes.alarms.insert(alarm);
     }
 
     fn take_sequence(&mut self, change: &SequenceChange, changes: &mut Changes) {
@@ -273,6 +289,12 @@ impl Board {
     #[must_use]
     pub fn alarm(&self, alarm: AlarmId) -> &AlarmRecord {
         &self.alarms[alarm.index()]
+    }
+
+    /// The document of an alarm.
+    #[must_use]
+    pub fn alarm_document(&self, alarm: AlarmId) -> Value {
+        payload::alarm(&self.envelope(), alarm, self.alarm(alarm), self.aside.get(&alarm))
     }
 
     /// How a sequence stands.

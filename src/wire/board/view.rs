@@ -10,7 +10,7 @@ use crate::safety::alarm::AlarmState;
 use crate::safety::reading::Reading;
 use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, ZoneId};
 use crate::wire::payload::device::kind;
-use crate::wire::payload::{alarm, sequence, zone};
+use crate::wire::payload::{sequence, zone};
 use crate::wire::{VERSION, text, time, why};
 
 impl Board {
@@ -162,7 +162,7 @@ impl Board {
     }
 
     fn alarm_view(&self, id: AlarmId) -> (String, Value) {
-        (self.site[id].name.clone(), alarm(&self.envelope(), id, self.alarm(id)))
+        (self.site[id].name.clone(), self.alarm_document(id))
     }
 
     fn sequence_view(&self, id: SequenceId) -> (String, Value) {

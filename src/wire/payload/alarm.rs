@@ -8,12 +8,13 @@ use crate::safety::risk::Evidence;
 use crate::safety::rules::RuleKind;
 use crate::safety::rules::limit::Side;
 use crate::safety::site::{AlarmId, AlarmSource, DeviceId, RuleId, Site, ZoneId};
+use crate::safety::waiver::Waiver;
 use crate::wire::{Envelope, text, time};
 
 /// One alarm as it stands. `occurrence` is what an acknowledgement must name; `occ` is the same, unique
-/// over restarts.
+/// over restarts. `aside`: what it speaks of, where that is something that persons put aside.
 #[must_use]
-pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value {
+pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord, aside: Option<&Waiver>) -> Value {
     let site = envelope.site;
     let spec = &site[alarm];
     let rule = rule(spec.source);
@@ -21,7 +22,7 @@ pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value
     let zone = zone(site, spec.source, device);
     let (value, limit) = value_and_limit(site, rule, &record.evidence);
     let because = match record.evidence {
-        Evidence::None => None,
+        Evidence::None => aside.map(text::waiver),
         _ => Some(text::evidence(site, rule, &record.evidence)),
     };
     document(
@@ -49,6 +50,7 @@ pub fn alarm(envelope: &Envelope, alarm: AlarmId, record: &AlarmRecord) -> Value
             "chattering": record.chattering,
             "shelved_until": record.shelved_until().map(|at| time::rfc3339(envelope.wall(at))),
             "away": record.away.as_deref().map(|away| put_away(site, &away.how)),
+            "until": aside.map(|waiver| time::rfc3339(envelope.wall(waiver.until))),
             "flood_began_with": record.origin.map(|origin| &site[origin].name),
             "message": spec.message,
             "consequence": spec.consequence,
@@ -71,9 +73,10 @@ fn put_away(site: &Site, how: &AwayHow) -> Value {
 #[must_use]
 pub const fn rule(source: AlarmSource) -> Option<RuleId> {
     match source {
-        AlarmSource::Rule(rule) | AlarmSource::VoteWeakened(rule) | AlarmSource::VoteBlind(rule) => {
-            Some(rule)
-        }
+        AlarmSource::Rule(rule)
+        | AlarmSource::VoteWeakened(rule)
+        | AlarmSource::VoteBlind(rule)
+        | AlarmSource::Bypassed(rule) => Some(rule),
         AlarmSource::Silent(_)
         | AlarmSource::Faulty(_)
         | AlarmSource::NotArmed(_)
@@ -81,6 +84,7 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
         | AlarmSource::CutFailed(_)
         | AlarmSource::OpenedByOther(_)
         | AlarmSource::CurrentFlows(_)
+        | AlarmSource::Maintenance(_)
         | AlarmSource::System(_)
         | AlarmSource::Flood(_) => None,
     }
@@ -106,9 +110,11 @@ fn device(site: &Site, source: AlarmSource, evidence: &Evidence) -> Option<Devic
 
 fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<ZoneId> {
     match source {
-        AlarmSource::Rule(rule) | AlarmSource::VoteWeakened(rule) | AlarmSource::VoteBlind(rule) => {
-            Some(site[rule].zone)
-        }
+        AlarmSource::Rule(rule)
+        | AlarmSource::VoteWeakened(rule)
+        | AlarmSource::VoteBlind(rule)
+        | AlarmSource::Bypassed(rule) => Some(site[rule].zone),
+        AlarmSource::Maintenance(zone) => Some(zone),
         AlarmSource::NotArmed(it)
         | AlarmSource::Cutting(it)
         | AlarmSource::CutFailed(it)

@@ -9,6 +9,7 @@ use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
 use crate::safety::fact::{Fact, Request};
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
+use crate::safety::waiver::{Waived, WaiverChange};
 use crate::units::Uptime;
 use crate::wire::{Envelope, explain, text, time};
 
@@ -42,7 +43,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
         }
         Fact::Alarm(change) => {
             let body = json!({
-                "number": change.number, "alarm": alarm(envelope, change.alarm, &change.now),
+                "number": change.number, "alarm": alarm(envelope, change.alarm, &change.now, None),
             });
             let kind = format!("alarm.{}", change.event.word());
             let words = text::alarm_change(site, change);
@@ -69,6 +70,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let room = site[site[*rule].zone].room;
             Some(event(envelope, place, Some(room), "vote.alone".to_owned(), &words, body))
         }
+        Fact::Waiver(change) => Some(waiver(envelope, place, change)),
         Fact::Gap { lasted } => {
             let words = format!(
                 "the loop was held up for {}: all data is stale until read again",
@@ -92,6 +94,25 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             Some(event(envelope, place, Some(room), "request.refused".to_owned(), &words, body))
         }
     }
+}
+
+/// Something was put aside, or taken back.
+fn waiver(envelope: &Envelope, place: usize, change: &WaiverChange) -> Event {
+    let site = envelope.site;
+    let (word, room) = match change.what {
+        Waived::Channel(rule) => ("bypass", site[site[rule].zone].room),
+        Waived::Zone(zone) => ("maintenance", site[zone].room),
+    };
+    let ending = if change.now.is_some() { "begun" } else { "ended" };
+    let body = json!({
+        "what": change.what.key(site),
+        "now": change.now.as_ref().map(|waiver| json!({
+            "by": waiver.by.each_ref().map(|by| &**by), "reason": &*waiver.reason,
+            "until": time::rfc3339(envelope.wall(waiver.until)),
+        })),
+        "ended_by": change.ended_by.as_deref(),
+    });
+    event(envelope, place, Some(room), format!("{word}.{ending}"), &text::waiver_change(site, change), body)
 }
 
 /// The first of two persons has asked.
@@ -146,6 +167,8 @@ pub(crate) const fn target(request: &Request) -> (&'static str, Target) {
         Request::Unshelve { alarm } => ("unshelve", Target::Alarm(alarm)),
         Request::OutOfService { alarm, .. } => ("out-of-service", Target::Alarm(alarm)),
         Request::InService { alarm } => ("in-service", Target::Alarm(alarm)),
+        Request::Waive { alarm, .. } => ("begin", Target::Alarm(alarm)),
+        Request::EndWaiver { alarm } => ("end", Target::Alarm(alarm)),
         Request::Abort { sequence, .. } => ("abort", Target::Sequence(sequence)),
         Request::Arm { sequence } => ("arm", Target::Sequence(sequence)),
         Request::Disarm { sequence } => ("disarm", Target::Sequence(sequence)),

@@ -9,7 +9,8 @@ use emberwatch::safety::reading::{ReadFault, Reading};
 use emberwatch::safety::rules::RuleKind;
 use emberwatch::safety::sequence::spec::Mode;
 use emberwatch::safety::sequence::{Phase, RunId, Step};
-use emberwatch::safety::site::{AlarmId, DeviceId, PointId, RuleId, SequenceId};
+use emberwatch::safety::site::{AlarmId, AlarmSource, DeviceId, PointId, RuleId, SequenceId};
+use emberwatch::safety::waiver::Waived;
 use emberwatch::safety::{Safety, TICK};
 use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
 
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     Everything,
     /// The same, where load groups, budgets, required stages and stages for persons bound what is cut.
     Interlocked,
+    /// The same, where persons put channels and zones aside.
+    PutAside,
     /// The same, in rooms that burn by physics: what channels show follows from heat, gas and smoke.
     Physics,
     /// Exactly one device is faulty, nothing burns: nothing may start (S5).
@@ -50,6 +53,8 @@ pub(crate) struct Score {
     pub(crate) done: u64,
     /// Stages that an interlock stopped.
     pub(crate) interlocked: u64,
+    /// Channels and zones that were put aside.
+    pub(crate) put_aside: u64,
     pub(crate) restarts: u64,
     pub(crate) gaps: u64,
     /// From a fire that healthy channels show to its run.
@@ -138,7 +143,10 @@ impl Game {
         let mut dice = Dice::new(seed);
         let slower = if tick == TICK { 1 } else { SLOWER };
         let house = loop {
-            let house = House::random(slower, kind == Kind::Interlocked, &mut dice);
+            let mut house = House::random(slower, kind == Kind::Interlocked, &mut dice);
+            if kind == Kind::PutAside {
+                house.add_waivers();
+            }
             let votes_alone = house.rooms.iter().any(
                 |room| matches!(&house.site[room.vote].kind, RuleKind::Together(vote) if vote.needed < 2),
             );
@@ -307,7 +315,24 @@ impl Game {
                     self.score.spurious += u64::from(!burns);
                 }
             }
+            Output::Fact(Fact::Waiver(change)) => {
+                self.score.put_aside += u64::from(change.now.is_some());
+                if let Waived::Channel(rule) = change.what {
+                    self.no_longer_asked_for(rule);
+                }
+            }
             Output::Fact(_) => {}
+        }
+    }
+
+    /// A fire that a channel shows which is put aside, or was, need not be found.
+    fn no_longer_asked_for(&mut self, channel: RuleId) {
+        for (room, fire) in self.house.rooms.iter().zip(&mut self.fires) {
+            if room.channels.iter().any(|(_, rule)| *rule == channel)
+                && let Some(fire) = fire
+            {
+                fire.clean = false;
+            }
         }
     }
 
@@ -583,7 +608,9 @@ impl Game {
         let shown = map.channels.iter().enumerate().filter(|(_, (point, _))| points.contains(point));
         let mask = shown.fold(0, |mask, (bit, _)| mask | 1 << bit);
         let enough = usize::from(vote.needed) <= super::referee::independent(&vote.rivals, mask);
-        let clean = enough && self.dice.chance(7000);
+        let aside = |rule: RuleId| self.core.waiver(Waived::Channel(rule)).is_some();
+        let whole = !map.channels.iter().any(|(_, rule)| aside(*rule));
+        let clean = enough && self.dice.chance(7000) && whole;
         self.fires[room] = Some(Fire {
             until,
             points,
@@ -631,7 +658,29 @@ impl Game {
         self.send(self.now, Input::Asked { by: who.into(), request });
     }
 
+    /// Two persons put something aside, or one ends it. The second may be the first one again, or come too late.
+    fn put_aside(&mut self) {
+        let may = |alarm: &emberwatch::safety::site::Alarm| {
+            matches!(alarm.source, AlarmSource::Bypassed(_) | AlarmSource::Maintenance(_))
+        };
+        let all: Vec<usize> = (0..self.site.alarms.len()).filter(|at| may(&self.site.alarms[*at])).collect();
+        let alarm = AlarmId::at(self.dice.pick(&all));
+        let who = self.dice.pick(&["anna", "ben"]);
+        if self.dice.chance(2500) {
+            return self.people(Request::EndWaiver { alarm }, who);
+        }
+        let lasting = Millis(self.dice.between(1, 1_200_000));
+        let request = Request::Waive { alarm, lasting, reason: "new sensor".into() };
+        let by = if self.dice.chance(1000) { who } else { "carl" };
+        let later = self.now + self.dice.between(0, 70_000);
+        self.send(later, Input::Asked { by: by.into(), request: request.clone() });
+        self.people(request, who);
+    }
+
     fn ask(&mut self) {
+        if self.kind == Kind::PutAside && self.dice.chance(7000) {
+            return self.put_aside();
+        }
         let sequence = SequenceId::at(self.dice.index(self.site.sequences.len()));
         let run = match &self.core.sequence(sequence).phase {
             Phase::Run(run) => Some(run.id),
@@ -701,7 +750,7 @@ impl Game {
             memory.same_boot = same_boot;
             *twin = Safety::new(self.site.clone(), &memory, moment(self.now, 9)).at_tick(self.tick);
         }
-        self.referee.restart(Uptime(self.now));
+        self.referee.restart(Uptime(self.now), same_boot);
     }
 }
 
@@ -709,7 +758,7 @@ impl Rates {
     fn random(dice: &mut Dice, kind: Kind) -> Self {
         let mut rate = |most: u64| if dice.chance(4000) { 0 } else { dice.between(1, most) };
         match kind {
-            Kind::Everything | Kind::Interlocked | Kind::Physics => Self {
+            Kind::Everything | Kind::Interlocked | Kind::PutAside | Kind::Physics => Self {
                 lost: rate(1500),
                 spike: rate(300),
                 late: rate(1000),
@@ -719,7 +768,7 @@ impl Rates {
                 restart: rate(300),
                 gap: rate(300),
                 wall_step: rate(500),
-                ask: rate(500),
+                ask: rate(if kind == Kind::PutAside { 3000 } else { 500 }),
             },
             Kind::OneFaultyDevice => Self {
                 lost: rate(4000),
@@ -767,6 +816,7 @@ impl Score {
         self.orders += other.orders;
         self.done += other.done;
         self.interlocked += other.interlocked;
+        self.put_aside += other.put_aside;
         self.restarts += other.restarts;
         self.gaps += other.gaps;
         self.found.add(&other.found);

@@ -9,3 +9,4 @@ mod physical;
 mod queue;
 pub(crate) mod referee;
 pub(crate) mod room;
+mod waivers;

@@ -11,10 +11,12 @@ use emberwatch::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use emberwatch::safety::sequence::spec::{Expect, Mode, OnFail, StageWhen};
 use emberwatch::safety::sequence::{Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, StageFault};
 use emberwatch::safety::site::{FeedId, OutputKind, RuleId, SequenceId};
+use emberwatch::safety::waiver::Waived;
 use emberwatch::units::{Millis, Uptime};
 
 use super::alarms::AlarmBook;
 use super::room::{House, RANGE, Role};
+use super::waivers::WaiverBook;
 
 /// What an invariant's breach looks like.
 pub(crate) type Verdict = Result<(), String>;
@@ -41,6 +43,7 @@ pub(crate) struct Referee {
     cuts: Vec<Uptime>,
     /// Stages that an interlock stopped.
     pub(crate) interlocked: u64,
+    waivers: WaiverBook,
 }
 
 /// What is known of a point from what was delivered.
@@ -77,8 +80,7 @@ struct RunBook {
     shadow: bool,
     begun: Uptime,
     by_hand: bool,
-    /// It was begun by hand.
-    started_by_hand: bool,
+    began: Began,
     /// The stage that persons told to go on, and how many.
     told: Option<(usize, u8)>,
     /// A person let the run go on from here.
@@ -86,6 +88,15 @@ struct RunBook {
     /// When the stage before came to its end.
     last_end: Uptime,
     stages: Vec<StageBook>,
+}
+
+/// What a run began by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    Vote,
+    /// By a vote, while somebody worked on the zone.
+    InMaintenance,
+    ByHand,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,12 +135,14 @@ impl Referee {
             proposed: Vec::new(),
             cuts: Vec::new(),
             interlocked: 0,
+            waivers: WaiverBook::default(),
             house,
         }
     }
 
     /// The core was started anew: it knows no readings.
-    pub(crate) fn restart(&mut self, now: Uptime) {
+    pub(crate) fn restart(&mut self, now: Uptime, same_boot: bool) {
+        self.waivers.restart(same_boot);
         self.points.fill(PointBook::unheard(now));
         self.fresh_from = now;
         self.last_scan = None;
@@ -175,6 +188,7 @@ impl Referee {
                     self.proposed.push((by.clone(), request.clone(), now));
                 }
                 Output::Fact(Fact::Followed { by, request }) => self.followed(by, request, now)?,
+                Output::Fact(Fact::Waiver(change)) => self.waivers.changed(change, now)?,
                 Output::Fact(
                     Fact::Reading { .. }
                     | Fact::Finding(_)
@@ -188,6 +202,7 @@ impl Referee {
                 ) => {}
             }
         }
+        self.waivers.stand(&self.house.site, core, now)?;
         self.still_latched(core)
     }
 
@@ -359,12 +374,17 @@ impl Referee {
                 true
             }
         };
+        let began = match (by_hand, self.waivers.stood(Waived::Zone(spec.zone), now)) {
+            (true, _) => Began::ByHand,
+            (false, true) => Began::InMaintenance,
+            (false, false) => Began::Vote,
+        };
         self.sequences[change.sequence.index()].run = Some(RunBook {
             id: run.id,
             shadow: run.shadow,
             begun: now,
             by_hand,
-            started_by_hand: by_hand,
+            began,
             told: None,
             waived_to: 0,
             last_end: now,
@@ -377,7 +397,9 @@ impl Referee {
     fn vote_stands(&self, trigger: RuleId, voting: u32, by_policy: bool, now: Uptime) -> Verdict {
         let RuleKind::Together(vote) = &self.house.site[trigger].kind else { return Ok(()) };
         let channels: Vec<&PointBook> = vote.channels.iter().map(|rule| self.channel(*rule)).collect();
-        let lost = channels.iter().filter(|book| vote.grace <= now.since(book.heard)).count();
+        let aside = |bit: usize| self.waivers.stood(Waived::Channel(vote.channels[bit]), now);
+        let unheard = |bit: usize, book: &PointBook| aside(bit) || vote.grace <= now.since(book.heard);
+        let lost = channels.iter().enumerate().filter(|(bit, book)| unheard(*bit, book)).count();
         if by_policy {
             let allowed = lost == channels.len() && vote.on_all_lost != OnAllLost::Alarm;
             return demand(allowed, "S3", || format!("policy {:?} with {lost} lost", vote.on_all_lost));
@@ -385,14 +407,16 @@ impl Referee {
         let may = |book: &&PointBook| book.danger.voted.is_some_and(|voted| now.since(voted) <= vote.hold);
         for (bit, book) in channels.iter().enumerate() {
             let claimed = voting & (1 << bit) != 0;
+            demand(!(claimed && aside(bit)), "S16", || format!("channel {bit} is put aside and votes"))?;
             demand(!claimed || may(book), "S6", || format!("channel {bit} votes without danger: {book:?}"))?;
         }
-        let mask = |is: &dyn Fn(&&PointBook) -> bool| {
-            channels.iter().enumerate().filter(|(_, book)| is(book)).fold(0, |mask, (bit, _)| mask | 1 << bit)
+        let mask = |is: &dyn Fn(usize, &&PointBook) -> bool| {
+            let some = channels.iter().enumerate().filter(|(bit, book)| is(*bit, book));
+            some.fold(0, |mask, (bit, _)| mask | 1 << bit)
         };
         // Of those that might vote, the core says which do; the others may be gone.
-        let gone = mask(&|book| vote.grace <= now.since(book.heard)) & !voting;
-        let (needed, count) = needed_and_had(vote, mask(&may), gone);
+        let gone = mask(&|bit, book| unheard(bit, book)) & !voting;
+        let (needed, count) = needed_and_had(vote, mask(&|_, book| may(book)), gone);
         demand(needed <= count, "S3", || format!("{count} of {needed} votes, {lost} lost: {vote:?}"))
     }
 
@@ -419,6 +443,9 @@ impl Referee {
         let Some(run) = &mut book.run else { return Err(format!("S14: {order:?} without a run")) };
         let armed = book.mode == Mode::Armed && !run.shadow && run.id == order.run;
         demand(armed, "S2", || format!("{order:?} in {:?}, {run:?}", book.mode))?;
+        demand(run.began != Began::InMaintenance || run.told.is_some(), "I10", || {
+            format!("{order:?}: {run:?}")
+        })?;
         for (before, (state, spec)) in run.stages.iter().zip(&spec.stages).enumerate().take(stage) {
             let passed = match state.end {
                 Some(End::Verified | End::Skipped) => true,
@@ -436,7 +463,7 @@ impl Referee {
         if let StageWhen::ByPersons(persons) = stage_spec.when {
             let told =
                 run.told.filter(|told| told.0 == stage || told.0 + 1 == stage).map_or(0, |told| told.1);
-            let said = told.max(u8::from(run.started_by_hand));
+            let said = told.max(u8::from(run.began == Began::ByHand));
             demand(persons <= said, "R15", || format!("{order:?} without {persons} persons: {run:?}"))?;
         }
         let countdown = if run.by_hand || stage != 0 { Millis::ZERO } else { spec.countdown };
@@ -495,7 +522,7 @@ impl Referee {
         if !stage_spec.cuts.something() || order.attempt != 1 {
             return Ok(());
         }
-        if let (Some(budget), 0, false) = (site.cut_budget, told, run.started_by_hand) {
+        if let (Some(budget), 0, false) = (site.cut_budget, told, run.began == Began::ByHand) {
             let lately = self.cuts.iter().filter(|when| now.since(**when) < budget.rate_within).count();
             demand(lately < usize::from(budget.rate_max), "I3", || format!("{order:?}: {lately} lately"))?;
             let this = (order.sequence.index(), stage);
@@ -556,8 +583,13 @@ impl Referee {
             | Request::Unshelve { .. }
             | Request::OutOfService { .. }
             | Request::InService { .. }
+            | Request::EndWaiver { .. }
             | Request::Drill { .. }
             | Request::Abort { .. } => Ok(()),
+            Request::Waive { alarm, lasting, .. } => {
+                self.second_of(by, request, now)?;
+                self.waivers.asked(self.house.site[*alarm].source, now.plus(*lasting))
+            }
             Request::Arm { sequence } => {
                 let book = &mut self.sequences[sequence.index()];
                 let real = book.run.take().is_some_and(|run| !run.shadow);

@@ -1,5 +1,7 @@
 //! A random site: one to three rooms, each with two to five channels, a vote, breakers and sequences.
 
+use std::collections::BTreeSet;
+
 use emberwatch::safety::alarm::settings::AlarmSettings;
 use emberwatch::safety::risk::Level;
 use emberwatch::safety::rules::deviation::{Against, Deviation, Sides};
@@ -378,6 +380,22 @@ impl House {
                     stage.on_fail = OnFail::HoldFor(Millis::from_secs(dice.between(5, 60)));
                 }
             }
+        }
+    }
+
+    /// What persons may put aside: each channel, and each room's zone.
+    pub(crate) fn add_waivers(&mut self) {
+        let channels = self.rooms.iter().flat_map(|room| &room.channels).map(|(_, rule)| *rule);
+        let zones: BTreeSet<ZoneId> = self.site.sequences.iter().map(|sequence| sequence.zone).collect();
+        let sources: Vec<AlarmSource> = channels
+            .map(AlarmSource::Bypassed)
+            .chain(zones.into_iter().map(AlarmSource::Maintenance))
+            .collect();
+        for source in sources {
+            let name = format!("alarm-{}", self.site.alarms.len());
+            let [message, consequence, action] = [const { String::new() }; 3];
+            let alarm = Alarm { name, room: RoomId(0), source, latched: false, message, consequence, action };
+            self.site.alarms.push(alarm);
         }
     }
 

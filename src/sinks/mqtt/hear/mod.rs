@@ -22,9 +22,7 @@ use crate::safety::reading::Reading;
 use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, SystemFault, ZoneId};
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::gateway::{self, GatewayState, Pulse};
-use crate::wire::payload::{
-    DataWriter, alarm, device_meta, device_state, room_summary, sequence, zone_level,
-};
+use crate::wire::payload::{DataWriter, device_meta, device_state, room_summary, sequence, zone_level};
 use crate::wire::{Board, Envelope};
 
 /// How often the heartbeat goes out, and for how long the broker keeps it.
@@ -270,7 +268,7 @@ impl Hear {
     fn say_alarm(&self, id: AlarmId) {
         let record = self.board.alarm(id);
         let topic = &self.topics.alarm[id.index()];
-        let body = alarm(&self.board.envelope(), id, record);
+        let body = self.board.alarm_document(id);
         if record.state == AlarmState::Normal {
             self.shared.outbox().clear(topic, bytes(&body), Urgency::First);
         } else {

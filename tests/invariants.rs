@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use emberwatch::safety::fact::{Input, Output};
+use emberwatch::safety::fact::{Fact, Input, Output, Request};
 use emberwatch::safety::memory::Memory;
 use emberwatch::safety::reading::ReadFault;
 use emberwatch::safety::risk::Level;
@@ -227,4 +227,27 @@ fn the_room_of_these_tests_warns_and_cuts_when_it_burns() {
     room.read(60);
     assert_eq!(room.worst(), Level::Danger);
     assert!(0 < room.orders, "the sequences of this room can cut");
+}
+
+#[test]
+fn s16_a_detector_of_the_example_can_be_bypassed_by_two_persons() {
+    let site = armed_example();
+    let mut room = Room::new(&site);
+    room.read(30);
+    let index = site.alarms.iter().position(|alarm| alarm.name == "smoke-rack-1-bypassed").unwrap();
+    let alarm = emberwatch::safety::site::AlarmId::at(index);
+    for (who, proposed) in [("anna", true), ("ben", false)] {
+        let request = Request::Waive { alarm, lasting: Millis::from_secs(60), reason: "new sensor".into() };
+        let asked = Input::Asked { by: who.into(), request };
+        let mut out = Vec::new();
+        room.core.scan(moment(room.now), &[asked], &mut out);
+        let said = out.iter().find_map(|output| match output {
+            Output::Fact(Fact::Proposed { .. }) => Some(Ok(true)),
+            Output::Fact(Fact::Followed { .. }) => Some(Ok(false)),
+            Output::Fact(Fact::Refused { why, .. }) => Some(Err(*why)),
+            _ => None,
+        });
+        assert_eq!(said, Some(Ok(proposed)), "{who}");
+    }
+    assert!(room.core.alarm(alarm).state.is_active());
 }

@@ -170,8 +170,11 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             (Kind::Request, by.to_string(), Level::Normal, "followed", said)
         }
         Fact::Refused { by, request, why } => {
-            let said =
-                format!("{by} asked: {}; refused: {}", text::request(site, request), text::refusal(*why));
+            let said = format!(
+                "{by} asked: {}; refused: {}",
+                text::request(site, request),
+                text::refusal(site, *why)
+            );
             (Kind::Request, by.to_string(), Level::Normal, "refused", said)
         }
     })

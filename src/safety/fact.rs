@@ -201,8 +201,8 @@ pub enum Refusal {
     /// An alarm is taken out of service, and a channel or a zone put aside, for a reason in one line of at most 200
     /// characters.
     NoReason,
-    /// The vote could not be completed without this channel: it is not bypassed.
-    WouldBlind,
+    /// This vote, by which an armed sequence cuts, could not be completed without the channel: it is not bypassed.
+    WouldBlind(RuleId),
 }
 
 /// One thing the core says. Facts may be lost; orders may not.

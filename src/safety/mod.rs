@@ -38,10 +38,10 @@ use crate::safety::quality::Picture;
 use crate::safety::reading::Reading;
 use crate::safety::risk::{Evidence, Finding, Judgement, Level, VoteHealth};
 use crate::safety::sequence::requests::Wish;
-use crate::safety::sequence::spec::Mode;
+use crate::safety::sequence::spec::{Mode, Sequence};
 use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
 use crate::safety::silences::Silences;
-use crate::safety::site::{AlarmId, AlarmSource, PointId, Priority, SequenceId, Site, ZoneId};
+use crate::safety::site::{AlarmId, AlarmSource, PointId, Priority, RuleId, SequenceId, Site, ZoneId};
 use crate::safety::waiver::{WAIVED_MAX, Waived, Waiver, Waivers};
 use crate::units::{Millis, Now, Uptime};
 
@@ -496,11 +496,11 @@ impl People<'_> {
             return Err(Refusal::NoReason);
         }
         let under_way = match what {
-            Waived::Channel(rule) if !scene.judgement.can_do_without(scene.site, rule) => {
-                return Err(Refusal::WouldBlind);
-            }
             Waived::Channel(rule) => {
                 let votes = scene.judgement.votes_with(rule);
+                if let Some(vote) = self.blinded_without(rule, votes, scene) {
+                    return Err(Refusal::WouldBlind(vote));
+                }
                 self.sequences.is_under_way(scene.site, |spec| votes.contains(&spec.trigger))
             }
             Waived::Zone(zone) => self.sequences.is_under_way(scene.site, |spec| spec.zone == zone),
@@ -518,6 +518,23 @@ impl People<'_> {
                 Ok(Said::Followed)
             }
         }
+    }
+}
+
+impl People<'_> {
+    /// The vote that could not be completed without this channel, where somebody counts on it: a sequence that is armed,
+    /// or another vote. Who wants to do without that disarms, and everybody sees it.
+    fn blinded_without(&self, channel: RuleId, votes: &[RuleId], scene: &Scene<'_>) -> Option<RuleId> {
+        let sequences = || scene.site.sequences.iter().enumerate();
+        let counted_on = |vote: RuleId| {
+            let armed = |(index, spec): (usize, &Sequence)| {
+                spec.trigger == vote && self.sequences.state(SequenceId::at(index)).mode == Mode::Armed
+            };
+            sequences().any(armed) || !scene.judgement.votes_with(vote).is_empty()
+        };
+        let mut blinded =
+            votes.iter().filter(|vote| !scene.judgement.can_do_without(scene.site, **vote, channel));
+        blinded.find(|vote| counted_on(**vote)).copied()
     }
 }
 

@@ -148,7 +148,7 @@ pub enum RequestWire {
 }
 
 /// Why a request was not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant is the one of the core's Refusal")]
 pub enum RefusalWord {
@@ -163,7 +163,7 @@ pub enum RefusalWord {
     ByHand,
     SecondPerson,
     ByKey,
-    WouldBlind,
+    WouldBlind { vote: String },
 }
 
 /// Whether a fact is kept at all.
@@ -229,7 +229,9 @@ impl Body {
                     Refusal::ByHand => RefusalWord::ByHand,
                     Refusal::ByKey => RefusalWord::ByKey,
                     Refusal::SecondPerson => RefusalWord::SecondPerson,
-                    Refusal::WouldBlind => RefusalWord::WouldBlind,
+                    Refusal::WouldBlind(vote) => {
+                        RefusalWord::WouldBlind { vote: names::of_rule(site, *vote) }
+                    }
                 };
                 Self::Refused { by: by.to_string(), request: request_of(site, request), why }
             }

@@ -69,9 +69,9 @@ impl Problem {
                 "no-reason",
                 "An alarm is taken out of service, and a channel or a zone put aside, for a reason: one line of at most 200 characters.",
             ),
-            Refusal::WouldBlind => (
+            Refusal::WouldBlind(_) => (
                 "would-blind",
-                "The vote could not be completed without this channel: bring another one back first, or disarm the \
+                "A vote by which an armed sequence cuts could not be completed without this channel: bring another one back first, or disarm the \
                  sequence.",
             ),
             Refusal::CauseStands => {

@@ -202,8 +202,8 @@ pub fn sequence_event(
 
 /// Why a request was not followed.
 #[must_use]
-pub const fn refusal(why: Refusal) -> &'static str {
-    match why {
+pub fn refusal(site: &Site, why: Refusal) -> String {
+    let why = match why {
         Refusal::NothingToDo => "there is nothing to do",
         Refusal::OutOfDate => "it was about an older occurrence or another run",
         Refusal::TooLate => "the run is past its point of no return",
@@ -217,10 +217,15 @@ pub const fn refusal(why: Refusal) -> &'static str {
         Refusal::ByHand => "somebody demanded this cut by hand: it is not taken back",
         Refusal::SecondPerson => "it takes two persons: one selects, another one starts",
         Refusal::NoReason => "that takes a reason: give it, in one line of at most 200 characters",
-        Refusal::WouldBlind => {
-            "the vote could not be completed without this channel: bring another one back first, or disarm"
+        Refusal::WouldBlind(vote) => {
+            return format!(
+                "{} could not be completed without it, and an armed sequence cuts by it: bring another channel back \
+                 first, or disarm",
+                site[vote].name
+            );
         }
-    }
+    };
+    why.to_owned()
 }
 
 /// What a person asked for.

@@ -81,7 +81,7 @@ impl Narrator {
                 self.line(&format!("{}; {by} was the first of two", text::waits_for_second(&site, request)));
             }
             Fact::Waiver(change) => self.line(&text::waiver_change(&site, change)),
-            Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(*why))),
+            Fact::Refused { why, .. } => self.line(&format!("not done: {}", text::refusal(&site, *why))),
             Fact::Reading { .. }
             | Fact::AlarmFigures(_)
             | Fact::Finding(_)

@@ -88,7 +88,7 @@ fn sentence(body: &Body) -> String {
         }
         Body::Followed { by, request } => format!("asked      {by}: {}", asked(request)),
         Body::Refused { by, request, why } => {
-            format!("refused    {by}: {} ({})", asked(request), refusal(*why))
+            format!("refused    {by}: {} ({})", asked(request), refusal(why))
         }
         Body::Intent { order, sequence, stage, action, attempt, .. } => {
             format!("intent     order {order}: {action} for {sequence}, stage {}, try {attempt}", stage + 1)
@@ -163,7 +163,7 @@ fn asked(request: &RequestWire) -> String {
     format!("{what} {}", subject(request))
 }
 
-const fn refusal(why: RefusalWord) -> &'static str {
+fn refusal(why: &RefusalWord) -> &str {
     match why {
         RefusalWord::NothingToDo => "nothing to do",
         RefusalWord::OutOfDate => "out of date",
@@ -175,7 +175,7 @@ const fn refusal(why: RefusalWord) -> &'static str {
         RefusalWord::NoReason => "no reason given",
         RefusalWord::ByKey => "its key arms it",
         RefusalWord::ByHand => "demanded by hand",
-        RefusalWord::WouldBlind => "the vote needs it",
+        RefusalWord::WouldBlind { .. } => "the vote needs it",
         RefusalWord::SecondPerson => "it takes two persons",
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use super::protocol::{AlarmVerb, Answer, SequenceVerb};
 use crate::clock;
@@ -29,6 +30,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 pub(in crate::runtime) struct People {
     ears: Ears,
     view: Mutex<View>,
+    /// The last publication that the view has taken in.
+    applied: watch::Sender<u64>,
 }
 
 struct View {
@@ -39,7 +42,7 @@ struct View {
 impl People {
     pub(in crate::runtime) fn new(ears: Ears) -> Self {
         let board = Board::new(Arc::clone(&ears.site), ears.boot.clone());
-        Self { ears, view: Mutex::new(View { board, missed: 0 }) }
+        Self { ears, view: Mutex::new(View { board, missed: 0 }), applied: watch::Sender::new(0) }
     }
 
     /// Keeps the board until the stop.
@@ -52,6 +55,7 @@ impl People {
             match heard {
                 Ok(publication) => {
                     self.view().board.apply(&publication);
+                    self.applied.send_replace(publication.number);
                 }
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "the local socket's view fell behind");
@@ -203,13 +207,16 @@ impl People {
         let input = Input::Asked { by: by.clone(), request: request.clone() };
         let asked = async {
             self.ears.inbox.send(vec![input]).await.ok()?;
-            answer(hearing, &by, &request).await
+            let (number, word) = answer(hearing, &by, &request).await?;
+            // Who looks next sees what was done.
+            self.applied.subscribe().wait_for(|applied| number <= *applied).await.ok()?;
+            Some(word)
         };
         tracing::info!(%by, ?request, "asked on the local socket");
         match tokio::time::timeout(ANSWER_MAX, asked).await {
             Ok(Some(Ok(None))) => Answer::Done { by: by.to_string() },
             Ok(Some(Ok(Some(left)))) => Answer::Proposed { by: by.to_string(), remaining_ms: left.0 },
-            Ok(Some(Err(why))) => Answer::Refused(text::refusal(why).to_owned()),
+            Ok(Some(Err(why))) => Answer::Refused(text::refusal(&self.ears.site, why)),
             Ok(None) => Answer::Error("emberwatch is stopping: nothing was asked".to_owned()),
             Err(_) => Answer::Error(
                 "asked, but the safety loop has not answered in time: look at how it stands before asking again"
@@ -239,12 +246,13 @@ fn wish(alarm: AlarmId, verb: AlarmVerb) -> Request {
 /// The loop's word: followed, or waiting for a second person for so long, or refused.
 type Word = Result<Option<Millis>, Refusal>;
 
-async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<Word> {
+/// The word, and the publication that it came with.
+async fn answer(mut hearing: Hearing, by: &Operator, wish: &Request) -> Option<(u64, Word)> {
     loop {
         match hearing.recv().await {
             Ok(publication) => {
                 if let Some(answer) = answer_in(&publication, by, wish) {
-                    return Some(answer);
+                    return Some((publication.number, answer));
                 }
             }
             Err(RecvError::Lagged(_)) => {}

@@ -122,16 +122,14 @@ impl Judgement {
         }
     }
 
-    /// Whether every vote that this channel has a part in can still be completed without it.
-    pub(crate) fn can_do_without(&self, site: &Site, channel: RuleId) -> bool {
-        self.votes_of_rule[channel.index()].iter().all(|vote| {
-            let RuleKind::Together(spec) = &site[*vote].kind else { return true };
-            let lost = spec.channels.iter().enumerate().filter(|(_, other)| {
-                let state = &self.states[other.index()];
-                **other == channel || self.bypassed[other.index()] || !(state.known || state.learning)
-            });
-            spec.can_do_without(lost.fold(0, |lost, (index, _)| lost | 1 << index))
-        })
+    /// Whether this vote can still be completed without this channel of it.
+    pub(crate) fn can_do_without(&self, site: &Site, vote: RuleId, channel: RuleId) -> bool {
+        let RuleKind::Together(spec) = &site[vote].kind else { return true };
+        let lost = spec.channels.iter().enumerate().filter(|(_, other)| {
+            let state = &self.states[other.index()];
+            **other == channel || self.bypassed[other.index()] || !(state.known || state.learning)
+        });
+        spec.can_do_without(lost.fold(0, |lost, (index, _)| lost | 1 << index))
     }
 
     /// The votes that a rule is a channel of.

@@ -87,7 +87,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             Some(event(envelope, place, Some(room), "request.followed".to_owned(), &words, body))
         }
         Fact::Refused { by, request, why } => {
-            let reason = text::refusal(*why);
+            let reason = text::refusal(site, *why);
             let words = format!("{by}: {}: refused, {reason}", text::request(site, request));
             let body = json!({ "by": &**by, "request": request_body(envelope, request), "why": reason });
             let room = request_room(envelope, request);

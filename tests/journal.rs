@@ -199,7 +199,7 @@ async fn rotation_keeps_the_memory_and_the_quota() {
 }
 
 #[tokio::test]
-async fn files_of_others_and_of_newer_versions_are_left_alone() {
+async fn d09_files_of_others_and_of_newer_versions_are_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let newer = directory.path().join("journal-00000000000000ff.log");
     let mut head = b"EWJOURNL".to_vec();
@@ -306,7 +306,7 @@ const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
 
 #[tokio::test]
-async fn one_failed_sync_costs_the_file_and_no_record() {
+async fn d04_one_failed_sync_costs_the_file_and_no_record() {
     let directory = tempfile::tempdir().unwrap();
     let trouble = Arc::new(Trouble::default());
     let (journal, _inputs) = open_bad(directory.path(), &trouble);
@@ -325,7 +325,7 @@ async fn one_failed_sync_costs_the_file_and_no_record() {
 }
 
 #[tokio::test]
-async fn a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
+async fn d02_d03_a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
     for errno in [ENOSPC, EROFS, EIO] {
         let directory = tempfile::tempdir().unwrap();
         let trouble = Arc::new(Trouble::default());
@@ -345,8 +345,107 @@ async fn a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
     }
 }
 
+/// A disk that takes so many more operations, and nothing after: the machine has stopped there.
+struct StoppingDisk(Directory, Arc<AtomicU32>);
+struct StoppingFile(Box<dyn SegmentFile>, Arc<AtomicU32>);
+
+/// Whether this operation still reaches the disk.
+fn still_runs(left: &AtomicU32) -> io::Result<()> {
+    let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+    taken.map(|_| ()).map_err(|_| io::Error::from_raw_os_error(EIO))
+}
+
+impl Disk for StoppingDisk {
+    fn list(&mut self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn size(&mut self, name: &str) -> io::Result<u64> {
+        self.0.size(name)
+    }
+    fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.read(name)
+    }
+    fn create(&mut self, name: &str, bytes: u64) -> io::Result<Box<dyn SegmentFile>> {
+        still_runs(&self.1)?;
+        Ok(Box::new(StoppingFile(self.0.create(name, bytes)?, Arc::clone(&self.1))))
+    }
+    fn cut(&mut self, name: &str, length: u64) -> io::Result<()> {
+        still_runs(&self.1)?;
+        self.0.cut(name, length)
+    }
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        still_runs(&self.1)?;
+        self.0.remove(name)
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        still_runs(&self.1)?;
+        self.0.sync()
+    }
+}
+
+impl SegmentFile for StoppingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        still_runs(&self.1)?;
+        self.0.write(bytes)
+    }
+    fn sync_data(&mut self) -> io::Result<()> {
+        still_runs(&self.1)?;
+        self.0.sync_data()
+    }
+}
+
 #[tokio::test]
-async fn a_disk_that_is_full_makes_room_by_its_oldest_segments_only() {
+async fn d07_stopped_between_any_two_operations_on_the_disk_it_opens_with_all_that_was_durable() {
+    // Small segments: some are begun and some removed on the way.
+    let small = |directory: &Path| JournalOptions {
+        segment_bytes_max: 4096,
+        total_bytes_max: 12 << 10,
+        ..options(directory)
+    };
+    let mut removed = false;
+    for operations in 0..400 {
+        let directory = tempfile::tempdir().unwrap();
+        let left = Arc::new(AtomicU32::new(operations));
+        let (inbox, _inputs) = mpsc::channel(1024);
+        let disk = StoppingDisk(Directory::lock(directory.path()).unwrap(), Arc::clone(&left));
+        let options = small(directory.path());
+        let opened = Journal::open_on(Box::new(disk), &options, BOOT, &site::site(), inbox);
+        let mut durable = 0;
+        if let Ok((journal, _)) = opened {
+            for number in 1..=40 {
+                journal.note(&publication(number, vec![raised(number, 0, Priority::High)]));
+                let told = journal.intent(&order(number, 1, 0), Millis(50)).await;
+                if told != Durable::Yes {
+                    break;
+                }
+                durable = number;
+            }
+            let _ = journal.close(Millis(50)).await;
+        }
+        // The lock goes with the writer, which may still be at its last operation.
+        let (inbox, _inputs) = mpsc::channel(64);
+        let again = || Journal::open(&options, BOOT, &site::site(), inbox.clone());
+        let mut opened = again();
+        for _ in 0..200 {
+            if !matches!(opened, Err(OpenFault::InUse(_))) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            opened = again();
+        }
+        let (_journal, recovered) = opened.unwrap_or_else(|fault| panic!("after {operations}: {fault}"));
+        assert!(durable <= recovered.memory.numbers.order, "after {operations}: {durable} were durable");
+        removed |= !directory.path().join("journal-0000000000000001.log").exists() && 0 < durable;
+        if durable == 40 && 0 < left.load(Ordering::Relaxed) {
+            assert!(removed, "old segments were removed on the way");
+            return;
+        }
+    }
+    panic!("forty intents take more than 400 operations");
+}
+
+#[tokio::test]
+async fn d01_a_disk_that_is_full_makes_room_by_its_oldest_segments_only() {
     let directory = tempfile::tempdir().unwrap();
     for number in 1..6 {
         let (journal, _, _inputs) = open(directory.path(), BOOT);
@@ -379,7 +478,7 @@ async fn short_writes_are_completed() {
 }
 
 #[tokio::test]
-async fn a_stalled_disk_holds_up_nobody() {
+async fn d08_a_stalled_disk_holds_up_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let trouble = Arc::new(Trouble::default());
     let (journal, mut inputs) = open_bad(directory.path(), &trouble);
@@ -688,7 +787,7 @@ async fn a_segment_that_was_taken_out_or_replaced_breaks_the_chain() {
 }
 
 #[tokio::test]
-async fn every_flipped_byte_of_a_journal_breaks_its_audit_and_costs_one_record_at_most() {
+async fn d06_every_flipped_byte_of_a_journal_breaks_its_audit_and_costs_one_record_at_most() {
     let directory = tempfile::tempdir().unwrap();
     let files = of_segments(directory.path()).await;
     let whole = audited(directory.path());

@@ -462,7 +462,7 @@ fn torn(
 }
 
 #[test]
-fn d5_s11_a_cut_goes_on_in_order_wherever_its_journal_ends() {
+fn d05_s11_a_cut_goes_on_in_order_wherever_its_journal_ends() {
     let step = if std::env::var_os("EMBERWATCH_TORN").is_some() { 1 } else { SAMPLED };
     let (mut cases, mut complaints) = (0_u64, Vec::new());
     for (what, shape) in SHAPES {

@@ -113,7 +113,7 @@ fn a_broken_configuration_is_not_run_not_even_partly() {
 }
 
 #[test]
-fn a_second_instance_and_a_taken_port_are_refused_and_the_first_goes_on() {
+fn p14_a_second_instance_and_a_taken_port_are_refused_and_the_first_goes_on() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let plant = Plant::start(dir.path(), "never");
     let page = free_port();

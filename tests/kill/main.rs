@@ -10,6 +10,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table of a campaign is what it is for")]
 
+mod faults;
 mod plant;
 mod point;
 mod shape;
@@ -33,7 +34,7 @@ const SIDE_BY_SIDE: usize = 8;
 const TOLD_EVERY: usize = 100;
 
 #[test]
-fn killed_at_any_system_call_of_a_cut_it_goes_on_where_it_stood() {
+fn p01_p02_killed_at_any_system_call_of_a_cut_it_goes_on_where_it_stood() {
     let asked: Option<usize> = std::env::var("EMBERWATCH_KILLS").ok().and_then(|count| count.parse().ok());
     let kills = asked.unwrap_or(SAMPLE);
     let all: Vec<Point> = Shape::ALL.into_iter().flat_map(point::points_of).collect();

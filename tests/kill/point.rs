@@ -89,16 +89,16 @@ impl Point {
 }
 
 /// A box, and the place of its daemon.
-struct Bench {
-    dir: tempfile::TempDir,
-    plant: Plant,
+pub(crate) struct Bench {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) plant: Plant,
     config: PathBuf,
     runtime: tokio::runtime::Runtime,
     first_read: std::cell::Cell<Option<Uptime>>,
 }
 
 /// A daemon, ended when dropped.
-struct Daemon(Child);
+pub(crate) struct Daemon(pub(crate) Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -115,7 +115,7 @@ struct Seen {
 }
 
 impl Bench {
-    fn new(shape: Shape) -> Self {
+    pub(crate) fn new(shape: Shape) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let plant = Plant::start(shape.stuck());
         let config = shape.write(dir.path(), plant.port);
@@ -123,24 +123,32 @@ impl Bench {
         Self { dir, plant, config, runtime, first_read: std::cell::Cell::new(None) }
     }
 
-    fn state_dir(&self) -> PathBuf {
+    pub(crate) fn state_dir(&self) -> PathBuf {
         self.dir.path().join("state")
     }
 
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
+        command.args(["run", "--config"]).arg(&self.config);
+        command
+    }
+
     /// Starts a daemon and waits until it has read the box a few times.
-    fn start(&self) -> Result<Daemon, String> {
+    pub(crate) fn start(&self) -> Result<Daemon, String> {
+        self.start_as(self.command())
+    }
+
+    /// The same by this command, which may limit it or tell it things.
+    pub(crate) fn start_as(&self, mut command: Command) -> Result<Daemon, String> {
         std::fs::create_dir_all(self.state_dir()).expect("the test's directory takes files");
         let before = self.plant.state().reads;
         let log = std::fs::File::create(self.dir.path().join("daemon.log")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_emberwatch"))
-            .args(["run", "--config"])
-            .arg(&self.config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the daemon is there");
-        let mut daemon = Daemon(child);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let mut daemon = Daemon(child.expect("the daemon is there"));
         self.first_read.set(None);
         let begun = clock::uptime();
         loop {
@@ -158,7 +166,7 @@ impl Bench {
         }
     }
 
-    fn first_read_after(&self, start: Uptime) -> Millis {
+    pub(crate) fn first_read_after(&self, start: Uptime) -> Millis {
         self.first_read.get().map_or(DEADLINE, |at| at.since(start))
     }
 
@@ -187,7 +195,7 @@ impl Bench {
     }
 
     /// What stands and how the cut stands, if the daemon tells.
-    fn ask(&self) -> Option<(Vec<Value>, String)> {
+    pub(crate) fn ask(&self) -> Option<(Vec<Value>, String)> {
         let path = socket_in(&self.state_dir());
         self.runtime.block_on(async {
             let asked = async {
@@ -201,7 +209,7 @@ impl Bench {
     }
 
     /// How the run ended.
-    fn until_over(&self, longest: Millis) -> Result<String, String> {
+    pub(crate) fn until_over(&self, longest: Millis) -> Result<String, String> {
         let begun = clock::uptime();
         let mut last = String::from("never heard");
         while clock::uptime().since(begun) < longest {

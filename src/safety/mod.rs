@@ -41,7 +41,9 @@ use crate::safety::sequence::requests::Wish;
 use crate::safety::sequence::spec::{Mode, Sequence};
 use crate::safety::sequence::{Phase, Scene, SequenceState, Sequences, StageState, Step};
 use crate::safety::silences::Silences;
-use crate::safety::site::{AlarmId, AlarmSource, PointId, Priority, RuleId, SequenceId, Site, ZoneId};
+use crate::safety::site::{
+    AlarmId, AlarmSource, PointId, Priority, RuleId, SequenceId, Site, SystemFault, ZoneId,
+};
 use crate::safety::waiver::{WAIVED_MAX, Waived, Waiver, Waivers};
 use crate::units::{Millis, Now, Uptime};
 
@@ -62,6 +64,8 @@ pub struct Safety {
     waivers: Waivers,
     alarms: Alarms,
     last_scan: Option<Uptime>,
+    /// The loop was held up before the last scan.
+    stalled: bool,
     /// After a longer pause between two scans the loop was held up.
     gap_max: Millis,
     born: Uptime,
@@ -84,6 +88,7 @@ impl Safety {
             waivers: Waivers::new(&site, memory),
             alarms: Alarms::new(&site, memory),
             last_scan: None,
+            stalled: false,
             gap_max: GAP_MAX,
             born: now.uptime,
             silences: Silences::new(&site),
@@ -210,7 +215,13 @@ impl Safety {
             return false;
         };
         let lasted = now.uptime.since(last);
-        if lasted <= self.gap_max {
+        let stalled = self.gap_max < lasted;
+        if std::mem::replace(&mut self.stalled, stalled) != stalled {
+            // Over with the next scan in time; told until somebody has seen it.
+            let cause = stalled.then_some(Cause::technical(Priority::High));
+            self.alarms.cause(&self.site, AlarmSource::System(SystemFault::Stall), cause, now, out);
+        }
+        if !stalled {
             return false;
         }
         self.picture.distrust_before(now.uptime);

@@ -65,7 +65,7 @@ fn run(id: u64, step: Step, stages: Vec<StageState>) -> SequenceState {
         commanded: 0,
         told: None,
     };
-    SequenceState { mode: Mode::Armed, phase: Phase::Run(run) }
+    SequenceState { mode: Mode::Armed, phase: Phase::Run(run), proven: None }
 }
 
 fn changed(state: SequenceState) -> Fact {
@@ -684,9 +684,15 @@ fn sequence_memory() -> impl Strategy<Value = SequenceMemory> {
         commanded,
         told: told.map(|(stage, persons)| Told { stage, persons }),
     });
-    (mode(), mode(), prop::option::of(run), prop::collection::vec(".{0,12}", 0..4)).prop_map(
-        |(mode, configured, run, stages)| SequenceMemory {
-            state: SequenceState { mode, phase: run.map_or(Phase::Idle, Phase::Run) },
+    let proven = (any::<[String; 2]>(), any::<i64>(), ".{0,12}").prop_map(|(by, at, of)| Proven {
+        by: by.map(Into::into),
+        at: WallTime(at),
+        of: of.into(),
+    });
+    let stages = prop::collection::vec(".{0,12}", 0..4);
+    (mode(), mode(), prop::option::of(run), stages, prop::option::of(proven)).prop_map(
+        |(mode, configured, run, stages, proven)| SequenceMemory {
+            state: SequenceState { mode, phase: run.map_or(Phase::Idle, Phase::Run), proven },
             configured,
             stages,
         },

@@ -56,6 +56,11 @@ enum What {
         #[arg(long, value_name = "N")]
         run: Option<u64>,
     },
+    /// Record that every stage was tried at the plant and did what the configuration says; takes two persons.
+    ProofTested {
+        /// The sequence, by its id.
+        id: String,
+    },
     /// The first step of a cut by hand, or of going on where it is held.
     Select {
         /// The sequence, by its id.
@@ -83,6 +88,7 @@ pub(crate) fn sequence(args: &SequenceArgs) -> Exit {
             Some(What::Abort { id, run }) => (id, SequenceVerb::Abort { run: *run }),
             Some(What::Select { id }) => (id, SequenceVerb::Select {}),
             Some(What::Start { id }) => (id, SequenceVerb::Start {}),
+            Some(What::ProofTested { id }) => (id, SequenceVerb::ProofTested {}),
         };
         ask(&mut client, id, verb, json).await
     })

@@ -256,7 +256,7 @@ fn faulty(site: &Site, id: DeviceId) -> Alarm {
     }
 }
 
-fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 5] {
+fn of_sequence(site: &Site, id: SequenceId) -> Vec<Alarm> {
     let sequence = &site[id];
     let zone = &site[sequence.zone];
     let alarm = |ending: &str, source, latched, message: String, consequence: &str, action: &str| Alarm {
@@ -268,7 +268,7 @@ fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 5] {
         consequence: consequence.to_owned(),
         action: action.to_owned(),
     };
-    [
+    let mut alarms = vec![
         alarm(
             "not-armed",
             AlarmSource::NotArmed(id),
@@ -311,7 +311,18 @@ fn of_sequence(site: &Site, id: SequenceId) -> [Alarm; 5] {
             "It is welded or its contact lies: the zone is live.",
             "Cut upstream, by hand. Treat the zone as live until someone has measured that it is not.",
         ),
-    ]
+    ];
+    if sequence.proof.is_some() {
+        alarms.push(alarm(
+            "unproven",
+            AlarmSource::Unproven(id),
+            false,
+            format!("{} wants a proof test", sequence.title),
+            "Nobody has seen that its stages do what this configuration says, or not for too long.",
+            "Try every stage at the plant; then two persons record it: emberwatch sequence proof-tested.",
+        ));
+    }
+    alarms
 }
 
 fn flood(site: &Site, id: RoomId) -> Alarm {

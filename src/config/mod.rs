@@ -22,6 +22,7 @@ mod paper;
 mod plant;
 mod presets;
 mod profiles;
+mod proof;
 mod render;
 mod replay;
 mod rules;
@@ -167,11 +168,19 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let mut dirs: Vec<At<String>> = dirs.map(|dirs| dirs.value).unwrap_or_default();
     dirs.retain(|dir| secrets::absolute(desk, dir).is_some());
     let library = Library::load(desk, &dirs);
+    let written = proof::Written::peek(&root);
     let mut plant = Plant::read(desk, &mut root, &library);
     let origins = presets::write_out(desk, &mut root, &plant);
     let effective = presets::print(&root.peek_tables("rule"), &origins);
+    let written = written.with_rules(&root);
     let rules = rules::read(desk, &mut root, &plant);
-    let sequences = sequences::read(desk, &mut root, &mut plant, &rules);
+    let mut sequences = sequences::read(desk, &mut root, &mut plant, &rules);
+    for sequence in sequences.iter_mut().flatten() {
+        let of = written.digest(&plant, &rules, sequence);
+        if let Some(proof) = &mut sequence.proof {
+            proof.of = of.into();
+        }
+    }
     let alarm_settings = alarms::settings(desk, &mut root);
     let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
     let at = root.at;
@@ -214,12 +223,18 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
 
 /// Of the configuration as read (before secrets were masked) and of the profiles read after it.
 fn fingerprint(sources: &[Source], all: &[Source]) -> String {
+    let texts = sources.iter().chain(all.iter().skip(sources.len())).map(|source| source.text.as_bytes());
+    digest(&texts.collect::<Vec<_>>())
+}
+
+/// SHA-256 of these texts, in hexadecimal.
+fn digest(texts: &[&[u8]]) -> String {
     use std::fmt::Write;
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for source in sources.iter().chain(all.iter().skip(sources.len())) {
+    for text in texts {
         // The length first: text moved from one file to the next is another configuration.
-        context.update(&source.text.len().to_be_bytes());
-        context.update(source.text.as_bytes());
+        context.update(&text.len().to_be_bytes());
+        context.update(text);
     }
     context.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -172,6 +172,22 @@ impl Table {
         tables.collect()
     }
 
+    /// The table of a `[key]` as it stands, without asking for it.
+    pub(super) fn peek_table(&self, key: &str) -> Option<Table> {
+        self.entries.iter().find_map(|(name, node)| match &node.value {
+            Node::Table(table) if name.value == key => Some(table.clone()),
+            _ => None,
+        })
+    }
+
+    /// The text of a key as it stands.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.entries.iter().find_map(|(name, node)| match &node.value {
+            Node::Text(text) if name.value == key => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// The tables of a `[[key]]`, none when absent.
     pub(super) fn tables(&mut self, desk: &mut Desk, key: &'static str) -> Vec<Table> {
         let Some(node) = self.take(key) else { return Vec::new() };

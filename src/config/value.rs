@@ -159,6 +159,7 @@ fn parse_duration(text: &str) -> Option<u64> {
         "s" => 1_000.0,
         "min" => 60_000.0,
         "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
         _ => return None,
     };
     let ms = number.parse::<f64>().ok()? * factor;

@@ -359,6 +359,7 @@ impl Maker {
 fn kind_of(event: &SequenceEvent) -> &'static str {
     match event {
         SequenceEvent::Mode { .. } => "sequence.mode",
+        SequenceEvent::Proven { .. } => "sequence.proven",
         SequenceEvent::Selected { .. } => "sequence.selected",
         SequenceEvent::Started => "sequence.countdown",
         SequenceEvent::Resumed

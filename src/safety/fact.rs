@@ -144,6 +144,11 @@ pub enum Request {
         /// The sequence.
         sequence: SequenceId,
     },
+    /// "Every stage was tried at the plant, and did what the configuration says." It takes two persons.
+    ProofTested {
+        /// The sequence.
+        sequence: SequenceId,
+    },
     /// Rehearse: decide all that a cut decides, and write nothing.
     Drill {
         /// The sequence.
@@ -170,6 +175,7 @@ impl Request {
             | Self::Select { .. }
             | Self::Start { .. }
             | Self::Drill { .. }
+            | Self::ProofTested { .. }
             | Self::ResetSequence { .. } => None,
         }
     }
@@ -192,6 +198,8 @@ pub enum Refusal {
     LifeSafety,
     /// For no time at all, or for longer than the site allows.
     TooLong,
+    /// Its proof test is missing, or of another configuration (I4).
+    Unproven,
     /// A key switch arms this sequence, and nothing else (I4).
     ByKey,
     /// Somebody demanded this cut by hand: that is not taken back (I5).

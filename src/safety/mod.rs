@@ -45,7 +45,7 @@ use crate::safety::site::{
     AlarmId, AlarmSource, PointId, Priority, RuleId, SequenceId, Site, SystemFault, ZoneId,
 };
 use crate::safety::waiver::{WAIVED_MAX, Waived, Waiver, Waivers};
-use crate::units::{Millis, Now, Uptime};
+use crate::units::{Millis, Now, Uptime, WallTime};
 
 /// How often the loop scans at least.
 pub const TICK: Millis = Millis(100);
@@ -73,7 +73,7 @@ pub struct Safety {
     faults: Faults,
     contacts: Contacts,
     /// What each sequence was last said to cause, per alarm of it; nothing yet at the start.
-    cut_causes: Vec<Option<[Option<Priority>; 3]>>,
+    cut_causes: Vec<Option<[Option<Priority>; 4]>>,
 }
 
 impl Safety {
@@ -368,7 +368,7 @@ impl Safety {
     }
 
     fn raise_for_sequence(&mut self, sequence: SequenceId, now: Now, out: &mut Vec<Output>) {
-        let causes = self.causes_of(sequence);
+        let causes = self.causes_of(sequence, now.wall);
         if self.cut_causes[sequence.index()].replace(causes) == Some(causes) {
             return;
         }
@@ -376,14 +376,15 @@ impl Safety {
             AlarmSource::NotArmed(sequence),
             AlarmSource::Cutting(sequence),
             AlarmSource::CutFailed(sequence),
+            AlarmSource::Unproven(sequence),
         ];
         for (source, priority) in sources.into_iter().zip(causes) {
             self.alarms.cause(&self.site, source, priority.map(Cause::technical), now, out);
         }
     }
 
-    /// How urgent it is that a sequence is not armed, that it cuts, and that its cut failed.
-    fn causes_of(&self, sequence: SequenceId) -> [Option<Priority>; 3] {
+    /// How urgent it is that a sequence is not armed, that it cuts, that its cut failed, and that it wants a proof test.
+    fn causes_of(&self, sequence: SequenceId, now: WallTime) -> [Option<Priority>; 4] {
         let configured = self.site[sequence].mode;
         let state = self.sequences.state(sequence);
         let not_armed = match (state.mode, configured) {
@@ -403,7 +404,10 @@ impl Safety {
             matches!(run.step, Step::Failed | Step::Held { .. })
                 || run.stages.iter().any(|stage| matches!(stage, StageState::Failed(_)))
         });
-        [not_armed, cutting, failed.then_some(Priority::Critical)]
+        let unproven = self.site[sequence].wants_proof(state.proven.as_ref(), now);
+        let [failed, unproven] = [(failed, Priority::Critical), (unproven, Priority::High)]
+            .map(|(so, priority)| so.then_some(priority));
+        [not_armed, cutting, failed, unproven]
     }
 }
 
@@ -464,6 +468,7 @@ impl People<'_> {
             Request::Start { sequence } => (sequence, Wish::Start),
             Request::ResetSequence { sequence } => (sequence, Wish::Reset),
             Request::Drill { sequence } => (sequence, Wish::Drill),
+            Request::ProofTested { sequence } => (sequence, Wish::ProofTested),
             Request::Waive { alarm, lasting, ref reason } => {
                 return self.waive(by, request, (alarm, lasting, reason), scene, out);
             }
@@ -478,10 +483,15 @@ impl People<'_> {
             | Request::OutOfService { .. }
             | Request::InService { .. } => return Err(Refusal::NothingToDo),
         };
-        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)?
-            && let Heard::Proposed(until) = self.approvals.hear(by, request, version, scene.now.uptime)?
-        {
-            return Ok(Said::Proposed(until));
+        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)? {
+            match self.approvals.hear(by, request, version, scene.now.uptime)? {
+                Heard::Proposed(until) => return Ok(Said::Proposed(until)),
+                Heard::Approved(first) if wish == Wish::ProofTested => {
+                    self.sequences.proof_tested(scene, sequence, [first, by.clone()], out);
+                    return Ok(Said::Followed);
+                }
+                Heard::Approved(_) => {}
+            }
         }
         self.sequences.ask(scene, sequence, wish, by, out).map(|()| Said::Followed)
     }

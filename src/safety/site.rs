@@ -312,6 +312,8 @@ pub enum AlarmSource {
     Faulty(DeviceId),
     /// A sequence is not armed: nobody cuts. Stands as long as that is so (R1).
     NotArmed(SequenceId),
+    /// The proof test of a sequence is missing, of another configuration, or overdue (I4).
+    Unproven(SequenceId),
     /// A sequence counts down or cuts.
     Cutting(SequenceId),
     /// A stage failed, or a cut could not be finished.

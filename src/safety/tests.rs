@@ -123,6 +123,7 @@ fn cut(mode: Mode) -> Sequence {
         no_return: 0,
         arming_key: None,
         abort_input: None,
+        proof: None,
         notice: String::new(),
         contact: None,
         autonomy: None,

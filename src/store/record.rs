@@ -145,6 +145,7 @@ pub enum RequestWire {
     Start { sequence: String },
     ResetSequence { sequence: String },
     Drill { sequence: String },
+    ProofTested { sequence: String },
 }
 
 /// Why a request was not followed.
@@ -164,6 +165,7 @@ pub enum RefusalWord {
     SecondPerson,
     ByKey,
     WouldBlind { vote: String },
+    Unproven,
 }
 
 /// Whether a fact is kept at all.
@@ -228,6 +230,7 @@ impl Body {
                     Refusal::NoReason => RefusalWord::NoReason,
                     Refusal::ByHand => RefusalWord::ByHand,
                     Refusal::ByKey => RefusalWord::ByKey,
+                    Refusal::Unproven => RefusalWord::Unproven,
                     Refusal::SecondPerson => RefusalWord::SecondPerson,
                     Refusal::WouldBlind(vote) => {
                         RefusalWord::WouldBlind { vote: names::of_rule(site, *vote) }
@@ -386,5 +389,6 @@ fn request_of(site: &Site, request: &Request) -> RequestWire {
         Request::Start { sequence: id } => RequestWire::Start { sequence: sequence(id) },
         Request::ResetSequence { sequence: id } => RequestWire::ResetSequence { sequence: sequence(id) },
         Request::Drill { sequence: id } => RequestWire::Drill { sequence: sequence(id) },
+        Request::ProofTested { sequence: id } => RequestWire::ProofTested { sequence: sequence(id) },
     }
 }

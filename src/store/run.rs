@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::safety::fact::{DriveFault, Operator, OrderId};
 use crate::safety::memory::SequenceMemory;
-use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceState, StageFault, StageState, Step, Told};
+use crate::safety::sequence::{
+    Cause, Phase, Proven, Run, RunId, SequenceState, StageFault, StageState, Step, Told,
+};
 use crate::safety::site::Site;
 use crate::store::names;
 use crate::store::wire::ModeWord;
@@ -18,6 +20,18 @@ pub struct SequenceWire {
     pub configured: ModeWord,
     pub stages: Vec<String>,
     pub run: Option<RunWire>,
+    /// Missing in records of before there were proof tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<ProvenWire>,
+}
+
+/// A proof test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is the one of the core's Proven")]
+pub struct ProvenWire {
+    pub by: [String; 2],
+    pub at: i64,
+    pub of: String,
 }
 
 /// A run of a sequence.
@@ -144,15 +158,34 @@ impl SequenceWire {
             configured: core.configured.into(),
             stages: core.stages.clone(),
             run,
+            proven: core.state.proven.as_ref().map(|proven| ProvenWire {
+                by: proven.by.each_ref().map(ToString::to_string),
+                at: proven.at.0,
+                of: proven.of.to_string(),
+            }),
         }
     }
 
     pub(super) fn to(&self, site: &Site) -> SequenceMemory {
         let phase = self.run.as_ref().map_or(Phase::Idle, |run| Phase::Run(run.to(site)));
         SequenceMemory {
-            state: SequenceState { mode: self.mode.into(), phase },
+            state: SequenceState {
+                mode: self.mode.into(),
+                phase,
+                proven: self.proven.as_ref().map(ProvenWire::to),
+            },
             configured: self.configured.into(),
             stages: self.stages.clone(),
+        }
+    }
+}
+
+impl ProvenWire {
+    fn to(&self) -> Proven {
+        Proven {
+            by: self.by.each_ref().map(|by| Operator::from(by.as_str())),
+            at: WallTime(self.at),
+            of: self.of.as_str().into(),
         }
     }
 }

@@ -92,7 +92,7 @@ pub(super) async fn alarm(
 }
 
 /// `POST /api/v1/sequences/{id}/{verb}`: `abort` with the run that was seen or none, `arm`, `disarm`, `select`,
-/// `start`, `reset`, `drill`.
+/// `start`, `reset`, `drill`, `proof-tested`.
 pub(super) async fn sequence(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -111,9 +111,10 @@ pub(super) async fn sequence(
         "start" => Wish::Start { sequence },
         "reset" => Wish::ResetSequence { sequence },
         "drill" => Wish::Drill { sequence },
+        "proof-tested" => Wish::ProofTested { sequence },
         _ => {
             return Err(unknown(
-                "request; a sequence takes abort, arm, disarm, select, start, reset and drill",
+                "request; a sequence takes abort, arm, disarm, select, start, reset, drill and proof-tested",
             ));
         }
     };

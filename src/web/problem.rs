@@ -55,6 +55,11 @@ impl Problem {
                 "too-long",
                 "No time, or too long a one: an alarm is shelved for `shelve_max` of the configuration at the most, a channel or a zone put aside for 8 hours.",
             ),
+            Refusal::Unproven => (
+                "unproven",
+                "Its proof test is missing, or of another configuration: try every stage at the plant, then let two \
+                 persons record it.",
+            ),
             Refusal::ByKey => {
                 ("by-key", "Its key switch arms it, and nothing else: turn the key at the room.")
             }

@@ -112,6 +112,7 @@ fn site() -> Site {
         no_return: 0,
         arming_key: None,
         abort_input: None,
+        proof: None,
         notice: String::new(),
         contact: None,
         autonomy: None,

@@ -134,6 +134,7 @@ fn sequence() -> Sequence {
         no_return: 1,
         arming_key: None,
         abort_input: None,
+        proof: None,
         notice: "Fail over to room 2.".into(),
         contact: None,
         autonomy: None,

@@ -194,6 +194,7 @@ pub fn sequence_event(
         SequenceEvent::Done => "done and verified".to_owned(),
         SequenceEvent::Failed => format!("FAILED: {} is not isolated", site[spec.zone].name),
         SequenceEvent::Aborted { by } => format!("aborted by {by}"),
+        SequenceEvent::Proven { by } => format!("proof test recorded by {by}"),
         SequenceEvent::Reset { by } => format!("reset by {by}"),
     };
     let is_drill = matches!(&now.phase, Phase::Run(run) if run.cause.is_drill());
@@ -213,6 +214,9 @@ pub fn refusal(site: &Site, why: Refusal) -> String {
             "it is about life safety, or stands for other alarms: it cannot be shelved or taken out of service"
         }
         Refusal::TooLong => "that is no time, or longer than this site allows",
+        Refusal::Unproven => {
+            "its proof test is missing, or of another configuration: try every stage at the plant, then let two persons record it"
+        }
         Refusal::ByKey => "its key switch arms it, and nothing else",
         Refusal::ByHand => "somebody demanded this cut by hand: it is not taken back",
         Refusal::SecondPerson => "it takes two persons: one selects, another one starts",
@@ -253,6 +257,7 @@ pub fn request(site: &Site, request: &Request) -> String {
         Request::Select { sequence } => format!("select {}", site[*sequence].name),
         Request::Start { sequence } => format!("start {}", site[*sequence].name),
         Request::ResetSequence { sequence } => format!("reset {}", site[*sequence].name),
+        Request::ProofTested { sequence } => format!("record the proof test of {}", site[*sequence].name),
         Request::Drill { sequence } => format!("rehearse {}", site[*sequence].name),
     }
 }
@@ -350,7 +355,7 @@ mod tests {
             sequence_event(
                 &site,
                 SequenceId(0),
-                &SequenceState { mode: Mode::Armed, phase: Phase::Idle },
+                &SequenceState { mode: Mode::Armed, phase: Phase::Idle, proven: None },
                 &event
             ),
             "cut-rack-1: stage 1 of 1 (Open breaker) failed: confirmed, but position of brk-1 did not follow"

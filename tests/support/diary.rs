@@ -140,6 +140,7 @@ fn sequence_entry(plant: &Plant, ms: u64, change: &SequenceChange) -> Entry {
         | SequenceEvent::Done
         | SequenceEvent::Failed
         | SequenceEvent::Aborted { .. }
+        | SequenceEvent::Proven { .. }
         | SequenceEvent::Reset { .. }) => {
             Entry { ms, kind: "sequence", subject: spec.name.clone(), says: plain(event) }
         }
@@ -185,6 +186,7 @@ fn request_words(request: &Request) -> &'static str {
         Request::Select { .. } => "select",
         Request::Start { .. } => "start",
         Request::ResetSequence { .. } => "reset-sequence",
+        Request::ProofTested { .. } => "proof-tested",
         Request::Drill { .. } => "drill",
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use emberwatch::safety::rules::{Rule, RuleKind};
 use emberwatch::safety::sequence::spec::{
-    Condition, CutBudget, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
+    Condition, CutBudget, Cuts, Expect, Mode, OnFail, OnRestart, ProofTest, Sequence, Stage, StageWhen,
 };
 use emberwatch::safety::site::{
     Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Feed, FeedId, Frozen, Heartbeat,
@@ -118,6 +118,8 @@ struct SequenceText {
     no_return: Option<String>,
     arming_key: Option<ExpectText>,
     abort_input: Option<ExpectText>,
+    /// The digest of what must have been proven.
+    proof_of: Option<String>,
     stage: Vec<StageText>,
 }
 
@@ -370,6 +372,7 @@ impl SiteText {
             let (room, id) = (site[sequence.zone].room, SequenceId::at(index));
             for (word, source) in [
                 ("not-armed", AlarmSource::NotArmed(id)),
+                ("unproven", AlarmSource::Unproven(id)),
                 ("cutting", AlarmSource::Cutting(id)),
                 ("cut-failed", AlarmSource::CutFailed(id)),
                 ("opened-by-other", AlarmSource::OpenedByOther(id)),
@@ -416,6 +419,10 @@ impl SequenceText {
             no_return: u8::try_from(no_return).expect("few stages"),
             arming_key: self.arming_key.as_ref().map(|key| plant.expect(key)),
             abort_input: self.abort_input.as_ref().map(|input| plant.expect(input)),
+            proof: self
+                .proof_of
+                .as_ref()
+                .map(|of| ProofTest { every: Millis::from_secs(365 * 86_400), of: of.as_str().into() }),
             notice: String::new(),
             contact: None,
             autonomy: None,

@@ -292,6 +292,11 @@ impl<'a> Play<'a> {
             let known = Mode::WORDS.iter().find(|(word, _)| word == mode);
             self.plant.site.sequences[id.index()].mode = known.expect("a mode's word").1;
         }
+        for (name, digest) in &moment.configured_proof {
+            let id = self.plant.sequence(name);
+            let proof = &mut self.plant.site.sequences[id.index()].proof;
+            proof.as_mut().expect("a sequence that asks for a proof").of = digest.as_str().into();
+        }
         self.core = Safety::new(Arc::new(self.plant.site.clone()), &memory, at(back));
         self.answers.clear();
     }
@@ -329,6 +334,7 @@ impl<'a> Play<'a> {
             "disarm" => Request::Disarm { sequence: sequence() },
             "select" => Request::Select { sequence: sequence() },
             "start" => Request::Start { sequence: sequence() },
+            "proof-tested" => Request::ProofTested { sequence: sequence() },
             "drill" => Request::Drill { sequence: sequence() },
             "reset-sequence" => Request::ResetSequence { sequence: sequence() },
             other => panic!("nobody can ask to `{other}`"),

@@ -81,6 +81,9 @@ pub(crate) struct Moment {
     /// The configured mode of sequences after the restart of this moment.
     #[serde(default)]
     pub(crate) configured_mode: BTreeMap<String, String>,
+    /// The digest of what sequences go by after the restart of this moment.
+    #[serde(default)]
+    pub(crate) configured_proof: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -122,6 +122,7 @@ fn sequence() -> Sequence {
         no_return: 1,
         arming_key: None,
         abort_input: None,
+        proof: None,
         notice: "fail over now".into(),
         contact: None,
         autonomy: None,

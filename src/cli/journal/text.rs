@@ -139,6 +139,7 @@ fn subject(request: &RequestWire) -> &str {
         | RequestWire::Select { sequence }
         | RequestWire::Start { sequence }
         | RequestWire::ResetSequence { sequence }
+        | RequestWire::ProofTested { sequence }
         | RequestWire::Drill { sequence } => sequence,
     }
 }
@@ -149,6 +150,7 @@ fn asked(request: &RequestWire) -> String {
         RequestWire::ResetAlarm { .. } | RequestWire::ResetSequence { .. } => "reset",
         RequestWire::Shelve { .. } => "shelve",
         RequestWire::Drill { .. } => "rehearse",
+        RequestWire::ProofTested { .. } => "record the proof test of",
         RequestWire::Unshelve { .. } => "unshelve",
         RequestWire::OutOfService { .. } => "take out of service",
         RequestWire::InService { .. } => "put back into service",
@@ -173,6 +175,7 @@ fn refusal(why: &RefusalWord) -> &str {
         RefusalWord::LifeSafety => "life safety",
         RefusalWord::TooLong => "too long",
         RefusalWord::NoReason => "no reason given",
+        RefusalWord::Unproven => "no proof test of it as it is",
         RefusalWord::ByKey => "its key arms it",
         RefusalWord::ByHand => "demanded by hand",
         RefusalWord::WouldBlind { .. } => "the vote needs it",

@@ -111,6 +111,30 @@ fn value(node: &Node) -> String {
     }
 }
 
+/// A table as one line that is the same however it was written: keys in the order of the alphabet, these left out
+/// wherever they stand.
+pub(crate) fn canonical(table: &Table, without: &[&str]) -> String {
+    let mut entries: Vec<String> = table
+        .entries()
+        .iter()
+        .filter(|(key, _)| !without.contains(&key.value.as_str()))
+        .map(|(key, node)| format!("{} = {}", key.value, canonical_value(&node.value, without)))
+        .collect();
+    entries.sort();
+    format!("{{ {} }}", entries.join(", "))
+}
+
+fn canonical_value(node: &Node, without: &[&str]) -> String {
+    match node {
+        Node::Table(table) => canonical(table, without),
+        Node::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| canonical_value(&item.value, without)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Node::Text(_) | Node::Whole(_) | Node::Real(_) | Node::Flag(_) | Node::Other => value(node),
+    }
+}
+
 /// Lines of a comment.
 fn wrapped(text: &str) -> Vec<String> {
     const WIDTH: usize = 110;

@@ -17,7 +17,7 @@ use crate::config::table::Table;
 use crate::config::value;
 use crate::units::Unit;
 
-pub(super) use effective::print;
+pub(super) use effective::{canonical, print};
 
 /// The presets that are part of the program: name and text.
 pub const SHIPPED: [(&str, &str); 6] = [

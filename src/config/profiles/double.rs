@@ -33,6 +33,7 @@ pub(super) fn view(profile: Arc<Profile>) -> ProfileView {
             action("kick", OutputKind::Pulse, None),
             action("shut-down", OutputKind::Level, None),
         ],
+        map: format!("{:?}", profile.points),
         profile,
     }
 }

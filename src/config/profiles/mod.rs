@@ -26,6 +26,8 @@ pub(super) struct ProfileView {
     pub(super) points: Vec<PointView>,
     pub(super) actions: Vec<ActionView>,
     pub(super) profile: Arc<Profile>,
+    /// Its points, actions and limits as written, without comments: what a proof test of a sequence covers.
+    pub(super) map: String,
 }
 
 /// One point of a profile.

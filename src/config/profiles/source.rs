@@ -7,13 +7,13 @@ use crate::field::profile::{self, ActionSpec, PointSpec, Profile, Write};
 
 /// The profiles that are part of the program.
 pub(super) fn builtin() -> Vec<ProfileView> {
-    profile::builtin().into_values().map(|shipped| view(shipped.profile)).collect()
+    profile::builtin().into_values().map(|shipped| view(shipped.profile, shipped.text)).collect()
 }
 
 /// One profile file.
 pub(super) fn parse(text: &str, file_name: &str) -> Result<ProfileView, Vec<Fault>> {
     match Profile::parse(text, file_name) {
-        Ok(profile) => Ok(view(Arc::new(profile))),
+        Ok(profile) => Ok(view(Arc::new(profile), text)),
         Err(faults) => Err(faults
             .into_iter()
             .map(|fault| Fault {
@@ -25,10 +25,18 @@ pub(super) fn parse(text: &str, file_name: &str) -> Result<ProfileView, Vec<Faul
     }
 }
 
-fn view(profile: Arc<Profile>) -> ProfileView {
+/// What a profile says of the device and not to people, in one order.
+fn map(text: &str) -> String {
+    const FOR_PEOPLE: [&str; 6] = ["vendor", "models", "source", "transport", "identity", "example"];
+    let Ok(mut table) = text.parse::<toml::Table>() else { return String::new() };
+    table.retain(|key, _| !FOR_PEOPLE.contains(&key));
+    toml::Value::Table(table).to_string()
+}
+
+fn view(profile: Arc<Profile>, text: &str) -> ProfileView {
     let points = profile.points.iter().map(point).collect();
     let actions = profile.actions.iter().map(|action| self::action(&profile.points, action)).collect();
-    ProfileView { id: profile.id.clone(), kind: profile.kind, points, actions, profile }
+    ProfileView { id: profile.id.clone(), kind: profile.kind, points, actions, map: map(text), profile }
 }
 
 fn point(spec: &PointSpec) -> PointView {

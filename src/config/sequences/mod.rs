@@ -20,7 +20,7 @@ use crate::config::value;
 use crate::safety::risk::Level;
 use crate::safety::rules::RuleKind;
 use crate::safety::rules::together::{CHANNELS_MAX, Together};
-use crate::safety::sequence::spec::{Mode, OnRestart, Sequence};
+use crate::safety::sequence::spec::{Mode, OnRestart, ProofTest, Sequence};
 use crate::safety::site::{DeviceId, PointId, RuleId, ZoneId};
 use crate::units::Unit;
 
@@ -31,6 +31,8 @@ const ON_RESTART: &[(&str, OnRestart)] = &[("resume", OnRestart::Resume), ("hold
 
 /// How long the abort window may be.
 const COUNTDOWN_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
+/// How often a sequence may have to be proven: a day to five years.
+const PROOF_MS: std::ops::RangeInclusive<u64> = 86_400_000..=5 * 366 * 86_400_000;
 /// The most stages: a run remembers each.
 const STAGES_MAX: usize = 32;
 
@@ -77,6 +79,7 @@ fn sequence(
     let contact = table.may(desk, "contact", value::filled);
     let arming_key = table.may(desk, "arming_key", |d, k, n| expect::read(d, k, n, plant));
     let abort_input = table.may(desk, "abort_input", |d, k, n| expect::read(d, k, n, plant));
+    let proof = table.may(desk, "proof_test_every", value::duration(PROOF_MS));
     let autonomy = table.may(desk, "autonomy", |d, k, n| autonomy(d, k, n, plant));
     let stages = table.tables(desk, "stage");
     let at = table.at;
@@ -113,6 +116,8 @@ fn sequence(
         no_return: u8::try_from(no_return?.value).ok()?,
         arming_key: arming_key.map(|(_, expect)| expect),
         abort_input: abort_input.map(|(_, expect)| expect),
+        // What it is of is known when all of the configuration is.
+        proof: proof.map(|every| ProofTest { every: every.value, of: "".into() }),
         notice: notice?.value,
         contact: contact.map(|contact| contact.value),
         autonomy,

@@ -206,6 +206,43 @@ fn the_fingerprint_changes_with_any_letter_and_with_nothing_else() {
     assert_ne!(one, other);
 }
 
+/// What the proof test of the only sequence is of.
+fn proven_of(text: &str) -> String {
+    let text = text.replace("countdown = \"15s\"\n", "countdown = \"15s\"\nproof_test_every = \"365d\"\n");
+    let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let proof = loaded.site.sequences[0].proof.clone().expect("it asks for a proof");
+    assert_eq!((proof.every, proof.of.len()), (Millis(365 * 86_400_000), 64));
+    proof.of.to_string()
+}
+
+#[test]
+fn i4_a_proof_test_is_of_all_that_the_sequence_goes_by_and_of_nothing_else() {
+    let base = proven_of(BASE);
+    for (what, from, to) in [
+        ("a limit of a rule that votes", "45 degC", "46 degC"),
+        ("how many must agree", "hold = \"60s\"", "hold = \"59s\""),
+        ("a permissive", "at_most = \"100 A\"", "at_most = \"101 A\""),
+        ("the unit of a device that it reads", "unit = 20", "unit = 21"),
+        ("where a link leads", "127.0.0.1:1503", "127.0.0.1:1504"),
+        ("the countdown", "countdown = \"15s\"\n", "countdown = \"15s\"\n# only a comment\n"),
+    ] {
+        let changed = BASE.replacen(from, to, 1);
+        assert_ne!(changed, BASE, "{what}");
+        assert_eq!(proven_of(&changed) == base, what == "the countdown", "{what}");
+    }
+    for (what, from, to) in [
+        ("whether it is armed", "mode = \"armed\"", "mode = \"shadow\""),
+        ("words for people", "notice = \"Fail over.\"", "notice = \"Fail over now.\""),
+        ("another rule", "[[sequence]]\n", "ANOTHER[[sequence]]\n"),
+    ] {
+        let another = BASE[BASE.find("[[rule]]").unwrap()..].split("\n[[rule]]").next().unwrap();
+        let another = another.replace("id = \"temp\"", "id = \"another\"") + "\n";
+        let changed = BASE.replacen(from, &to.replace("ANOTHER", &another), 1);
+        assert_ne!(changed, BASE, "{what}");
+        assert_eq!(proven_of(&changed), base, "{what}");
+    }
+}
+
 #[test]
 fn several_files_are_one_configuration() {
     let (plant, rules) = BASE.split_at(BASE.find("[[rule]]").unwrap());

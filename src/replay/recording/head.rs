@@ -185,7 +185,7 @@ impl Beginning {
     pub fn memory(&self) -> Memory {
         let mode = |word: &str| MODES.into_iter().find(|mode| text::mode(*mode) == word);
         let sequences = self.sequences.iter().filter_map(|(name, then)| {
-            let state = SequenceState { mode: mode(&then.mode)?, phase: Phase::Idle };
+            let state = SequenceState { mode: mode(&then.mode)?, phase: Phase::Idle, proven: None };
             let configured = mode(&then.configured)?;
             Some((name.clone(), SequenceMemory { state, configured, stages: then.stages.clone() }))
         });

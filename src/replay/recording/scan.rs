@@ -213,60 +213,64 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             };
             put(out, code << 3 | number);
         }
-        Input::Asked { by, request } => {
-            out.push(ASKED);
-            put_text(out, by);
-            let (kind, id, more): (u64, u32, Option<u64>) = match *request {
-                Request::Acknowledge { alarm, occurrence } => (0, alarm.0, Some(occurrence)),
-                Request::ResetAlarm { alarm } => (1, alarm.0, None),
-                Request::Abort { sequence, run } => (2, sequence.0, run.map(|run| run.0)),
-                Request::Arm { sequence } => (3, sequence.0, None),
-                Request::Disarm { sequence } => (4, sequence.0, None),
-                Request::Select { sequence } => (5, sequence.0, None),
-                Request::Start { sequence } => (6, sequence.0, None),
-                Request::ResetSequence { sequence } => (7, sequence.0, None),
-                Request::Shelve { alarm, occurrence, .. } => (8, alarm.0, occurrence),
-                Request::Unshelve { alarm } => (9, alarm.0, None),
-                Request::OutOfService { alarm, .. } => (10, alarm.0, None),
-                Request::InService { alarm } => (11, alarm.0, None),
-                Request::Drill { sequence } => (12, sequence.0, None),
-                Request::Waive { alarm, .. } => (13, alarm.0, None),
-                Request::EndWaiver { alarm } => (14, alarm.0, None),
-            };
-            put(out, kind);
-            put(out, u64::from(id));
-            // One more than the number, so that zero is none.
-            put(out, more.map_or(0, |more| more.saturating_add(1)));
-            match request {
-                Request::Shelve { lasting, one_shot, .. } => {
-                    put(out, lasting.0);
-                    out.push(u8::from(*one_shot));
-                }
-                Request::OutOfService { reason, .. } => put_text(out, reason),
-                Request::Waive { lasting, reason, .. } => {
-                    put(out, lasting.0);
-                    put_text(out, reason);
-                }
-                Request::Acknowledge { .. }
-                | Request::ResetAlarm { .. }
-                | Request::Unshelve { .. }
-                | Request::InService { .. }
-                | Request::EndWaiver { .. }
-                | Request::Abort { .. }
-                | Request::Arm { .. }
-                | Request::Disarm { .. }
-                | Request::Select { .. }
-                | Request::Start { .. }
-                | Request::ResetSequence { .. }
-                | Request::Drill { .. } => {}
-            }
-        }
+        Input::Asked { by, request } => put_asked(out, by, request),
         Input::System { fault, failing } => {
             out.push(SYSTEM);
             let name = SystemFault::TABLE.iter().find(|known| known.0 == *fault).map_or("", |known| known.1);
             put_text(out, name);
             out.push(u8::from(*failing));
         }
+    }
+}
+
+fn put_asked(out: &mut Vec<u8>, by: &str, request: &Request) {
+    out.push(ASKED);
+    put_text(out, by);
+    let (kind, id, more): (u64, u32, Option<u64>) = match *request {
+        Request::Acknowledge { alarm, occurrence } => (0, alarm.0, Some(occurrence)),
+        Request::ResetAlarm { alarm } => (1, alarm.0, None),
+        Request::Abort { sequence, run } => (2, sequence.0, run.map(|run| run.0)),
+        Request::Arm { sequence } => (3, sequence.0, None),
+        Request::Disarm { sequence } => (4, sequence.0, None),
+        Request::Select { sequence } => (5, sequence.0, None),
+        Request::Start { sequence } => (6, sequence.0, None),
+        Request::ResetSequence { sequence } => (7, sequence.0, None),
+        Request::Shelve { alarm, occurrence, .. } => (8, alarm.0, occurrence),
+        Request::Unshelve { alarm } => (9, alarm.0, None),
+        Request::OutOfService { alarm, .. } => (10, alarm.0, None),
+        Request::InService { alarm } => (11, alarm.0, None),
+        Request::Drill { sequence } => (12, sequence.0, None),
+        Request::Waive { alarm, .. } => (13, alarm.0, None),
+        Request::ProofTested { sequence } => (15, sequence.0, None),
+        Request::EndWaiver { alarm } => (14, alarm.0, None),
+    };
+    put(out, kind);
+    put(out, u64::from(id));
+    // One more than the number, so that zero is none.
+    put(out, more.map_or(0, |more| more.saturating_add(1)));
+    match request {
+        Request::Shelve { lasting, one_shot, .. } => {
+            put(out, lasting.0);
+            out.push(u8::from(*one_shot));
+        }
+        Request::OutOfService { reason, .. } => put_text(out, reason),
+        Request::Waive { lasting, reason, .. } => {
+            put(out, lasting.0);
+            put_text(out, reason);
+        }
+        Request::Acknowledge { .. }
+        | Request::ResetAlarm { .. }
+        | Request::Unshelve { .. }
+        | Request::InService { .. }
+        | Request::EndWaiver { .. }
+        | Request::Abort { .. }
+        | Request::Arm { .. }
+        | Request::Disarm { .. }
+        | Request::Select { .. }
+        | Request::Start { .. }
+        | Request::ResetSequence { .. }
+        | Request::ProofTested { .. }
+        | Request::Drill { .. } => {}
     }
 }
 
@@ -312,6 +316,7 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
                     Request::Waive { alarm, lasting, reason: bytes.text()?.into() }
                 }
                 14 => Request::EndWaiver { alarm },
+                15 => Request::ProofTested { sequence },
                 _ => return None,
             };
             Some(Input::Asked { by, request })

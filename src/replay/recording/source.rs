@@ -86,6 +86,7 @@ impl<R: Read> RecordingSource<R> {
             Request::Select { sequence: id } => Request::Select { sequence: sequence(id)? },
             Request::Start { sequence: id } => Request::Start { sequence: sequence(id)? },
             Request::ResetSequence { sequence: id } => Request::ResetSequence { sequence: sequence(id)? },
+            Request::ProofTested { sequence: id } => Request::ProofTested { sequence: sequence(id)? },
             Request::Drill { sequence: id } => Request::Drill { sequence: sequence(id)? },
         })
     }

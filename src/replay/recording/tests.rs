@@ -89,7 +89,7 @@ fn memory() -> Memory {
         ..AlarmRecord::default()
     };
     memory.alarms.insert("cell-temp".to_owned(), record);
-    let state = SequenceState { mode: Mode::Shadow, phase: Phase::Idle };
+    let state = SequenceState { mode: Mode::Shadow, phase: Phase::Idle, proven: None };
     let sequence = SequenceMemory { state, configured: Mode::Armed, stages: vec!["Open breaker".to_owned()] };
     memory.sequences.insert("cut-rack-1".to_owned(), sequence);
     memory.numbers.order = 41;

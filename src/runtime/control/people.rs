@@ -188,6 +188,7 @@ impl People {
             SequenceVerb::Select {} => Request::Select { sequence },
             SequenceVerb::Start {} => Request::Start { sequence },
             SequenceVerb::Drill {} => Request::Drill { sequence },
+            SequenceVerb::ProofTested {} => Request::ProofTested { sequence },
         };
         self.put(by, request).await
     }

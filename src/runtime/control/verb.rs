@@ -63,4 +63,6 @@ pub enum SequenceVerb {
     Start {},
     /// Rehearse.
     Drill {},
+    /// Record its proof test; takes two persons.
+    ProofTested {},
 }

@@ -346,6 +346,7 @@ impl AlarmSource {
             | Self::OpenedByOther(_)
             | Self::CurrentFlows(_) => true,
             Self::NotArmed(_)
+            | Self::Unproven(_)
             | Self::Cutting(_)
             | Self::CutFailed(_)
             | Self::VoteWeakened(_)
@@ -361,6 +362,7 @@ impl AlarmSource {
     const fn is_protected(self) -> bool {
         match self {
             Self::NotArmed(_)
+            | Self::Unproven(_)
             | Self::Cutting(_)
             | Self::CutFailed(_)
             | Self::VoteWeakened(_)

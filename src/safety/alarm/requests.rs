@@ -48,6 +48,7 @@ impl Alarms {
             | Request::Start { .. }
             | Request::ResetSequence { .. }
             | Request::Drill { .. }
+            | Request::ProofTested { .. }
             // Not about the alarm itself, but about what it speaks of.
             | Request::Waive { .. }
             | Request::EndWaiver { .. } => return None,

@@ -25,6 +25,7 @@ impl Alarms {
             | AlarmSource::Silent(_)
             | AlarmSource::Faulty(_)
             | AlarmSource::NotArmed(_)
+            | AlarmSource::Unproven(_)
             | AlarmSource::Cutting(_)
             | AlarmSource::CutFailed(_)
             | AlarmSource::OpenedByOther(_)

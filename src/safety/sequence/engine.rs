@@ -1,6 +1,6 @@
 //! Carries out the moves of runs, and says what happened.
 
-use crate::safety::fact::{DriveFault, Fact, Operator, Order, OrderId, Output, Request};
+use crate::safety::fact::{DriveFault, Fact, Operator, Order, OrderId, Output, Refusal, Request};
 use crate::safety::memory::{Memory, Numbers};
 use crate::safety::quality::Picture;
 use crate::safety::risk::Judgement;
@@ -233,8 +233,11 @@ impl Actor<'_> {
         let turned = on && before == Some(false);
         let by = Operator::from(KEY);
         if turned {
-            // Refused only where it is armed already, or a run of before has not been reset.
-            let _ = self.arm(&by);
+            // Else refused only where it is armed already, or a run of before has not been reset.
+            if self.arm(&by) == Err(Refusal::Unproven) {
+                let request = Request::Arm { sequence: self.id };
+                self.out.push(Output::Fact(Fact::Refused { by, request, why: Refusal::Unproven }));
+            }
         } else if !on && self.may_disarm().is_ok() {
             self.set_mode(Mode::Shadow, &by);
         }

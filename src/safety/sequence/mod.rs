@@ -27,6 +27,8 @@ pub mod spec;
 
 pub(crate) use engine::{Scene, Sequences};
 
+use std::sync::Arc;
+
 use crate::safety::fact::{DriveFault, Operator, OrderId};
 use crate::safety::risk::{Evidence, Level};
 use crate::safety::sequence::spec::Mode;
@@ -66,6 +68,19 @@ pub struct SequenceState {
     pub mode: Mode,
     /// What it does.
     pub phase: Phase,
+    /// The last proof test, if there was one.
+    pub proven: Option<Proven>,
+}
+
+/// A proof test that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// Who did it: two persons.
+    pub by: [Operator; 2],
+    /// When, for people and for the next one.
+    pub at: WallTime,
+    /// The digest of what was proven.
+    pub of: Arc<str>,
 }
 
 /// What a sequence does.
@@ -279,6 +294,11 @@ pub enum SequenceEvent {
         /// Who.
         by: Operator,
     },
+    /// Two persons say that every stage did at the plant what the configuration says.
+    Proven {
+        /// The second of them.
+        by: Operator,
+    },
     /// Let go by a person; it can run again.
     Reset {
         /// Who.
@@ -422,6 +442,7 @@ impl SequenceEvent {
             Self::Failed => "failed",
             Self::Aborted { .. } => "aborted",
             Self::Reset { .. } => "reset",
+            Self::Proven { .. } => "proven",
         }
     }
 
@@ -445,6 +466,7 @@ impl SequenceEvent {
             | Self::Done
             | Self::Failed
             | Self::Aborted { .. }
+            | Self::Proven { .. }
             | Self::Reset { .. } => None,
         }
     }
@@ -457,6 +479,7 @@ impl SequenceEvent {
             Self::Selected { by }
             | Self::Aborted { by }
             | Self::Reset { by }
+            | Self::Proven { by }
             | Self::Told { by: [_, by], .. } => Some(by),
             Self::Started
             | Self::Resumed

@@ -1,11 +1,15 @@
 //! What people may ask of a sequence. Cutting is easy, stopping is bounded, undoing is hard.
 
+use std::sync::Arc;
+
 use crate::safety::fact::{Operator, Output, Refusal};
 use crate::safety::sequence::engine::{Actor, Scene, Sequences};
-use crate::safety::sequence::spec::{Mode, StageWhen};
-use crate::safety::sequence::{Cause, Phase, Run, RunId, SequenceEvent, StageFault, StageState, Step, Told};
+use crate::safety::sequence::spec::{Mode, Sequence, StageWhen};
+use crate::safety::sequence::{
+    Cause, Phase, Proven, Run, RunId, SequenceEvent, StageFault, StageState, Step, Told,
+};
 use crate::safety::site::SequenceId;
-use crate::units::Millis;
+use crate::units::{Millis, WallTime};
 
 /// How long the first step of a cut by hand stays good for the second.
 pub(crate) const SELECT_VALID: Millis = Millis::from_secs(10);
@@ -20,6 +24,7 @@ pub(crate) enum Wish {
     Start,
     Reset,
     Drill,
+    ProofTested,
 }
 
 impl Sequences {
@@ -44,6 +49,8 @@ impl Sequences {
             Wish::Start => actor.start_by_hand(by),
             Wish::Reset => actor.reset(by),
             Wish::Drill => actor.drill(by),
+            // Its first half is known to `takes_two` only.
+            Wish::ProofTested => Err(Refusal::SecondPerson),
         }
     }
 }
@@ -70,9 +77,44 @@ impl Sequences {
                 actor.may_reset()?;
                 actor.real_cut(|_, _| true)
             }
+            Wish::ProofTested => {
+                actor.spec.proof.as_ref().ok_or(Refusal::NothingToDo)?;
+                true
+            }
             Wish::Abort(_) | Wish::Arm | Wish::Select | Wish::Start | Wish::Drill => false,
         };
         Ok(two.then_some(actor.track.version))
+    }
+}
+
+impl Sequences {
+    /// Two persons say that every stage did at the plant what the configuration says (I4).
+    pub(crate) fn proof_tested(
+        &mut self,
+        scene: &Scene<'_>,
+        sequence: SequenceId,
+        by: [Operator; 2],
+        out: &mut Vec<Output>,
+    ) {
+        let actor = &mut self.actor(sequence, scene, out);
+        let Some(proof) = &actor.spec.proof else { return };
+        let (second, of) = (by[1].clone(), Arc::clone(&proof.of));
+        actor.track.state.proven = Some(Proven { by, at: scene.now.wall, of });
+        actor.say(SequenceEvent::Proven { by: second });
+    }
+}
+
+impl Sequence {
+    /// Whether what is proven is what it would do now, where a proof is asked for at all.
+    pub(super) fn is_proven(&self, proven: Option<&Proven>) -> bool {
+        self.proof.as_ref().is_none_or(|asked| proven.is_some_and(|proven| proven.of == asked.of))
+    }
+
+    /// Whether its proof test is missing, of another configuration, or overdue. A clock that was set back says nothing.
+    pub(crate) fn wants_proof(&self, proven: Option<&Proven>, now: WallTime) -> bool {
+        let Some(asked) = &self.proof else { return false };
+        let age = proven.map(|proven| u64::try_from(now.0 - proven.at.0).unwrap_or(0));
+        !self.is_proven(proven) || age.is_none_or(|age| asked.every.0 < age)
     }
 }
 
@@ -112,6 +154,7 @@ impl Actor<'_> {
     pub(super) fn arm(&mut self, by: &Operator) -> Result<(), Refusal> {
         match (self.track.state.mode, self.run()) {
             (Mode::Armed, _) => Err(Refusal::NothingToDo),
+            _ if !self.spec.is_proven(self.track.state.proven.as_ref()) => Err(Refusal::Unproven),
             (Mode::Disabled | Mode::Shadow, Some(run)) if !run.shadow => Err(Refusal::NotNow),
             (Mode::Disabled | Mode::Shadow, _) => {
                 // What a shadow run only recorded, an armed sequence does for real.

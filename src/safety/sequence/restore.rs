@@ -21,6 +21,9 @@ impl Track {
             Some(_) | None if spec.mode == Mode::Armed && spec.arming_key.is_some() => Mode::Shadow,
             Some(_) | None => spec.mode,
         };
+        let proven = before.and_then(|before| before.state.proven.clone());
+        // I4: what was changed since it was proven judges and records, until it is proven again.
+        let mode = if mode == Mode::Armed && !spec.is_proven(proven.as_ref()) { Mode::Shadow } else { mode };
         let phase =
             before.map_or(Phase::Idle, |before| match restored_phase(spec, before, memory.same_boot, now) {
                 // No longer armed: the run is not forgotten, but it writes nothing more by itself (S2).
@@ -38,7 +41,7 @@ impl Track {
             Phase::Run(_) | Phase::Idle => SequenceEvent::Mode { by: None },
         };
         Self {
-            state: SequenceState { mode, phase },
+            state: SequenceState { mode, phase, proven },
             selected: None,
             notice: NoticeTrack::default(),
             key_is_on: None,
@@ -162,6 +165,7 @@ mod tests {
             title: String::new(),
             arming_key: None,
             abort_input: None,
+            proof: None,
             notice: String::new(),
             contact: None,
             autonomy: None,
@@ -190,7 +194,7 @@ mod tests {
         };
         let after = |stages: &[&str], step| {
             let before = SequenceMemory {
-                state: SequenceState { mode: Mode::Armed, phase: Phase::Run(run(step)) },
+                state: SequenceState { mode: Mode::Armed, phase: Phase::Run(run(step)), proven: None },
                 configured: Mode::Armed,
                 stages: vec!["stop charging".into(), "open contactor".into()],
             };

@@ -1,5 +1,7 @@
 //! What a sequence is told to do, as validated.
 
+use std::sync::Arc;
+
 use crate::safety::site::{ActionId, FeedId, PointId, RuleId, ZoneId};
 use crate::units::Millis;
 
@@ -27,6 +29,8 @@ pub struct Sequence {
     pub arming_key: Option<Expect>,
     /// A hard-wired input that aborts, as an operator may, at the moment it begins to read so (I5).
     pub abort_input: Option<Expect>,
+    /// What must have been proven before it is armed (I4); `None` where the site asks for no proof.
+    pub proof: Option<ProofTest>,
     /// What service owners should do, for their notice.
     pub notice: String,
     /// Whom they can call, for their notice.
@@ -35,6 +39,17 @@ pub struct Sequence {
     pub autonomy: Option<PointId>,
     /// In order; the smallest part first.
     pub stages: Vec<Stage>,
+}
+
+/// A proof test: that every stage does, at the plant itself, what this configuration says (I4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofTest {
+    /// How often it must be done again. An overdue one is an alarm and nothing else: the wall clock arms and disarms
+    /// nothing (R13).
+    pub every: Millis,
+    /// The digest of all that the sequence goes by: its stages, the rules behind its vote, the devices, links and maps
+    /// that these read and write. With another one the proof is of another cut.
+    pub of: Arc<str>,
 }
 
 /// What a sequence may do (R1).

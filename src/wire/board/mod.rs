@@ -110,7 +110,7 @@ impl Board {
     #[must_use]
     pub fn new(site: Arc<Site>, boot: String) -> Self {
         let now = clock::now();
-        let idle = |mode| SequenceState { mode, phase: Phase::Idle };
+        let idle = |mode| SequenceState { mode, phase: Phase::Idle, proven: None };
         Self {
             keys: (0..site.points.len()).map(|i| text::point_key(&site, PointId::at(i))).collect(),
             readings: vec![Reading::NeverSeen; site.points.len()],

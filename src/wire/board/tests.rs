@@ -63,7 +63,11 @@ fn running(step: Step, event: SequenceEvent) -> Fact {
         commanded: 0,
         told: None,
     };
-    let now = SequenceState { mode: crate::safety::sequence::spec::Mode::Armed, phase: Phase::Run(run) };
+    let now = SequenceState {
+        mode: crate::safety::sequence::spec::Mode::Armed,
+        phase: Phase::Run(run),
+        proven: None,
+    };
     Fact::Sequence(Box::new(SequenceChange { sequence: SequenceId(0), event, now }))
 }
 

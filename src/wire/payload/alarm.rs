@@ -80,6 +80,7 @@ pub const fn rule(source: AlarmSource) -> Option<RuleId> {
         AlarmSource::Silent(_)
         | AlarmSource::Faulty(_)
         | AlarmSource::NotArmed(_)
+        | AlarmSource::Unproven(_)
         | AlarmSource::Cutting(_)
         | AlarmSource::CutFailed(_)
         | AlarmSource::OpenedByOther(_)
@@ -116,6 +117,7 @@ fn zone(site: &Site, source: AlarmSource, device: Option<DeviceId>) -> Option<Zo
         | AlarmSource::Bypassed(rule) => Some(site[rule].zone),
         AlarmSource::Maintenance(zone) => Some(zone),
         AlarmSource::NotArmed(it)
+        | AlarmSource::Unproven(it)
         | AlarmSource::Cutting(it)
         | AlarmSource::CutFailed(it)
         | AlarmSource::OpenedByOther(it)

@@ -175,6 +175,7 @@ pub(crate) const fn target(request: &Request) -> (&'static str, Target) {
         Request::Select { sequence } => ("select", Target::Sequence(sequence)),
         Request::Start { sequence } => ("start", Target::Sequence(sequence)),
         Request::ResetSequence { sequence } => ("reset", Target::Sequence(sequence)),
+        Request::ProofTested { sequence } => ("proof-tested", Target::Sequence(sequence)),
         Request::Drill { sequence } => ("drill", Target::Sequence(sequence)),
     }
 }

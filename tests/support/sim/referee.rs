@@ -335,6 +335,7 @@ impl Referee {
             | SequenceEvent::Held(_)
             | SequenceEvent::Failed
             | SequenceEvent::Aborted { .. }
+            | SequenceEvent::Proven { .. }
             | SequenceEvent::Reset { .. } => Ok(()),
         }
     }
@@ -585,6 +586,7 @@ impl Referee {
             | Request::InService { .. }
             | Request::EndWaiver { .. }
             | Request::Drill { .. }
+            | Request::ProofTested { .. }
             | Request::Abort { .. } => Ok(()),
             Request::Waive { alarm, lasting, .. } => {
                 self.second_of(by, request, now)?;

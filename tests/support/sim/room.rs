@@ -341,6 +341,7 @@ impl House {
             no_return: u8::try_from(dice.between(0, count)).expect("few stages"),
             arming_key: None,
             abort_input: None,
+            proof: None,
             notice: String::new(),
             contact: None,
             autonomy: None,

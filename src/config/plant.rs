@@ -252,6 +252,11 @@ impl Plant {
         None
     }
 
+    /// The device of this id; a complaint if there is none.
+    pub(super) fn find_device(&self, desk: &mut Desk, name: &At<String>) -> Option<DeviceId> {
+        self.devices.find(desk, name).map(DeviceId::at)
+    }
+
     /// The point written `device/point`, if there is one.
     pub(super) fn known(&self, name: &str) -> Option<PointId> {
         let (device, point) = name.split_once('/')?;

@@ -3,7 +3,7 @@
 use crate::safety::fact::{Fact, Output};
 use crate::safety::risk::Level;
 use crate::safety::sequence::engine::Actor;
-use crate::safety::sequence::spec::{Mode, Sequence, StageWhen};
+use crate::safety::sequence::spec::{Cuts, Mode, Sequence, StageWhen};
 use crate::safety::sequence::{NOTICE_MARKS, Notice, NoticeStage, Phase, Run, Step};
 use crate::units::{Millis, Uptime};
 
@@ -146,6 +146,21 @@ impl Step {
         }
     }
 
+    /// Whether this stage waits for its own delay now, or comes by itself when nobody has decided in time.
+    const fn is_turn_of(&self, index: u8) -> bool {
+        match *self {
+            Self::Waiting { stage, .. } | Self::Rereading { stage, .. } => stage == index,
+            Self::Held { stage, until: Some(_) } => stage + 1 == index,
+            Self::Countdown { .. }
+            | Self::Ordered { .. }
+            | Self::Verifying { .. }
+            | Self::Held { until: None, .. }
+            | Self::Done
+            | Self::Failed
+            | Self::Aborted { .. } => false,
+        }
+    }
+
     /// Whether the delay of the stage that comes next is in that time already.
     const fn has_counted_delay(&self) -> bool {
         matches!(self, Self::Waiting { attempt: 0, .. })
@@ -156,24 +171,33 @@ fn has_cut(run: &Run, spec: &Sequence) -> bool {
     spec.stages.iter().enumerate().any(|(stage, spec)| spec.cuts.something() && run.has_commanded(stage))
 }
 
-/// The earliest that something is cut next, as long as every stage has its effect at once. Other means come only after
-/// a failure, and what persons must tell to go on has no time.
+/// The earliest that something is cut next.
 fn next_cut(run: &Run, spec: &Sequence, now: Uptime) -> Option<Millis> {
-    let (mut time, first) = run.step.resumes(now)?;
-    for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
-        match stage.when {
-            StageWhen::AfterFailure => continue,
-            StageWhen::ByPersons(persons) if run.told_by(index) < persons => return None,
-            StageWhen::Always | StageWhen::ByPersons(_) => {}
+    run.cut_within(spec, now, Cuts::something)
+}
+
+impl Run {
+    /// The earliest that a stage is commanded whose cut `counts`, as long as every stage has its effect at once; `None`
+    /// if there is none to come. Other means come only after a failure, and what persons must tell to go on has no time.
+    #[must_use]
+    pub fn cut_within(&self, spec: &Sequence, now: Uptime, counts: impl Fn(&Cuts) -> bool) -> Option<Millis> {
+        let (mut time, first) = self.step.resumes(now)?;
+        for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
+            match stage.when {
+                // Where it is the turn of other means, the stage before has failed.
+                StageWhen::AfterFailure if index != first || !self.step.is_turn_of(index) => continue,
+                StageWhen::ByPersons(persons) if self.told_by(index) < persons => return None,
+                StageWhen::Always | StageWhen::AfterFailure | StageWhen::ByPersons(_) => {}
+            }
+            if index != first || !self.step.has_counted_delay() {
+                time = time.plus(stage.delay);
+            }
+            if counts(&stage.cuts) {
+                return Some(time);
+            }
         }
-        if index != first || !run.step.has_counted_delay() {
-            time = time.plus(stage.delay);
-        }
-        if stage.cuts.something() {
-            return Some(time);
-        }
+        None
     }
-    None
 }
 
 /// For how long it can still be aborted, at the least: until the point of no return may be reached.

@@ -63,7 +63,7 @@ const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
 const CLIENTS: [(&str, &[&str]); 8] = [
     ("tokio_modbus", &["sim/"]),
     ("serial2_tokio", &["field/transport"]),
-    ("tokio_rustls", &["field/transport", "nut/tls"]),
+    ("tokio_rustls", &["field/transport", "nut/"]),
     ("rumqttc", &["sinks/mqtt"]),
     ("influxdb2", &["sinks/influx"]),
     ("axum", &["web/"]),

@@ -58,6 +58,11 @@ impl Plant {
         whole.lines().filter_map(|line| line.strip_prefix("read ")?.parse().ok()).collect()
     }
 
+    /// The box goes, and with it its link.
+    pub(crate) fn stop(&mut self) {
+        self.program.kill();
+    }
+
     pub(crate) fn wait_for_line(&self, text: &str) {
         self.program.line(text);
     }

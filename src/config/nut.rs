@@ -15,7 +15,7 @@ use crate::config::sequences::{expect, loads};
 use crate::config::table::Table;
 use crate::config::value;
 use crate::nut::CONNECTIONS_MAX;
-use crate::nut::names;
+use crate::nut::names as variables_of_nut;
 use crate::nut::options::{NutOptions, Role, StatusWord, TlsOptions, UpsOptions, UserOptions, Variable};
 use crate::safety::sequence::spec::{Expect, Sequence, StageWhen};
 use crate::safety::site::{DeviceId, FeedId, ZoneId};
@@ -31,6 +31,13 @@ const IDLE: Millis = Millis::from_secs(300);
 const CONNECTIONS: i64 = 256;
 /// The shortest password.
 const PASSWORD_CHARS_MIN: usize = 8;
+
+/// The ids of all UPSs, without asking for them: stages name them before they are read.
+pub(super) fn names(root: &Table) -> Vec<String> {
+    let nut = root.peek_table("nut");
+    let upses = nut.map(|nut| nut.peek_tables("ups")).unwrap_or_default();
+    upses.iter().filter_map(|ups| ups.peek_text("id")).map(str::to_owned).collect()
+}
 
 /// Reads `[nut]`, if it is there.
 pub(super) fn read(
@@ -249,17 +256,17 @@ fn variables(desk: &mut Desk, mut table: Table, plant: &Plant) -> Option<Vec<Var
 }
 
 fn variable(desk: &mut Desk, key: &At<String>, node: At<Node>, plant: &Plant) -> Option<Variable> {
-    if !names::is_name(&key.value) || names::OWN.contains(&key.value.as_str()) {
-        let own = names::OWN.contains(&key.value.as_str());
+    if !variables_of_nut::is_name(&key.value) || variables_of_nut::OWN.contains(&key.value.as_str()) {
+        let own = variables_of_nut::OWN.contains(&key.value.as_str());
         desk.say(Code::NutVariable, key.at, format!("`{}` cannot be a variable", key.value))
             .label(if own { "emberwatch says this itself" } else { "no name of NUT" })
-            .help(format!("names begin with one of: {}", names::DOMAINS.join(", ")));
+            .help(format!("names begin with one of: {}", variables_of_nut::DOMAINS.join(", ")));
         return None;
     }
     let name = value::text(desk, &key.value, node)?;
     let point = plant.point(desk, &name)?;
     let unit = plant.site[point].unit;
-    if let Some(units) = names::units(&key.value)
+    if let Some(units) = variables_of_nut::units(&key.value)
         && !units.contains(&unit)
     {
         let wanted: Vec<&str> = units.iter().map(|unit| unit.name()).collect();
@@ -268,7 +275,7 @@ fn variable(desk: &mut Desk, key: &At<String>, node: At<Node>, plant: &Plant) ->
             .help(format!("`{}` is a name for points in {}", key.value, wanted.join(" or ")));
         return None;
     }
-    Some(Variable { name: key.value.clone(), point, factor: names::factor(unit) })
+    Some(Variable { name: key.value.clone(), point, factor: variables_of_nut::factor(unit) })
 }
 
 /// Warns where a sequence leaves less time than machines should have.

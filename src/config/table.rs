@@ -161,6 +161,22 @@ impl Table {
         read(desk, key, node)
     }
 
+    /// The table `[key]` as it stands, without asking for it.
+    pub(super) fn peek_table(&self, key: &str) -> Option<&Table> {
+        match &self.entries.iter().find(|(name, _)| name.value == key)?.1.value {
+            Node::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The text of a key as it stands, without asking for it.
+    pub(super) fn peek_text(&self, key: &str) -> Option<&str> {
+        match &self.entries.iter().find(|(name, _)| name.value == key)?.1.value {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The tables of a `[[key]]` as they stand, without asking for them.
     pub(super) fn peek_tables(&self, key: &str) -> Vec<Table> {
         let node = self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| &node.value);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::dialogue::{Dialogue, House, Then};
@@ -19,11 +19,11 @@ use super::users::{Logins, Users};
 use super::view::{NoData, View};
 use crate::clock;
 use crate::exchange::Publication;
-use crate::safety::fact::{Fact, OrderId};
+use crate::safety::fact::{Fact, Input, OrderId};
 use crate::safety::reading::{Loss, Reading};
 use crate::safety::risk::{Level, LevelChange};
 use crate::safety::sequence::spec::{
-    Condition, Cuts, Expect, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
+    Condition, Cuts, Expect, LoginWait, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen,
 };
 use crate::safety::sequence::{
     Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, SequenceState, StageState, Step,
@@ -46,6 +46,7 @@ fn stage(cuts: Cuts, when: StageWhen, delay: Millis) -> Stage {
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(5000),
+        wait_for_logins: None,
         delay,
         verify: Vec::new(),
         verify_within: Millis(5000),
@@ -73,7 +74,10 @@ fn sequence() -> Sequence {
         autonomy: None,
         stages: vec![
             stage(Cuts::Nothing, StageWhen::Always, Millis::ZERO),
-            stage(feed(), StageWhen::Always, Millis::from_secs(120)),
+            Stage {
+                wait_for_logins: Some(LoginWait { ups: "ups-a".into(), at_most: Millis::from_secs(300) }),
+                ..stage(feed(), StageWhen::Always, Millis::from_secs(120))
+            },
             stage(feed(), StageWhen::AfterFailure, Millis::from_secs(30)),
             stage(Cuts::Feeds(vec![FeedId(1)]), StageWhen::ByPersons(1), Millis::ZERO),
         ],
@@ -102,8 +106,10 @@ fn counting(left: Millis) -> Step {
     Step::Countdown { until: NOW.plus(left) }
 }
 
+/// Stage 1 waits for machines besides: what is left is the time until it may be commanded if none is left.
 fn waiting(stage: u8, left: Millis) -> Step {
-    Step::Waiting { stage, attempt: 0, from: NOW.plus(left), until: NOW.plus(left).plus(Millis(5000)) }
+    let from = NOW.plus(left).plus(sequence().stages[usize::from(stage)].login_wait());
+    Step::Waiting { stage, attempt: 0, from, until: from.plus(Millis(5000)) }
 }
 
 fn told(step: Step) -> (Fate, Option<Millis>) {
@@ -508,6 +514,7 @@ struct Server {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
     _facts: broadcast::Sender<Arc<Publication>>,
+    inputs: mpsc::Receiver<Vec<Input>>,
 }
 
 async fn server() -> Server {
@@ -515,8 +522,9 @@ async fn server() -> Server {
     let address = listener.local_addr().unwrap();
     let (facts, hearing) = broadcast::channel(8);
     let stop = CancellationToken::new();
-    let task = super::serve(listener, options(address), site(), hearing, false, &stop);
-    Server { address, stop, task, _facts: facts }
+    let (inbox, inputs) = mpsc::channel(8);
+    let task = super::serve(listener, options(address), site(), hearing, inbox, false, &stop);
+    Server { address, stop, task, _facts: facts, inputs }
 }
 
 async fn ask(client: &mut BufReader<TcpStream>, line: &str) -> String {
@@ -554,6 +562,23 @@ async fn idle_sockets_give_way_and_machines_that_logged_in_stay() {
     }
     assert!(is_closed(&mut first).await);
     assert_eq!(ask(&mut machine, "GET NUMLOGINS ups-a").await, "NUMLOGINS ups-a 1\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_core_is_told_how_many_machines_are_left() {
+    let mut server = server().await;
+    let mut count = async || match server.inputs.recv().await.unwrap().as_slice() {
+        [Input::Logins { ups, count, .. }] if &**ups == "ups-a" => *count,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(count().await, 0);
+    let mut machine = BufReader::new(TcpStream::connect(server.address).await.unwrap());
+    for line in ["USERNAME small", "PASSWORD correct-horse", "LOGIN ups-a"] {
+        assert_eq!(ask(&mut machine, line).await, "OK\n");
+    }
+    while count().await == 0 {}
+    drop(machine);
+    while count().await == 1 {}
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ pub(super) fn spawn_nut(ears: &Ears, options: NutOptions, listener: TcpListener,
                 None => TcpListener::bind(address).await,
             };
             let Ok(listener) = listener else { return false };
-            nut::serve(listener, options, at.site, hearing, missed, &at.stop).await.is_ok()
+            nut::serve(listener, options, at.site, hearing, at.inbox, missed, &at.stop).await.is_ok()
         }
     }));
 }

@@ -1,5 +1,6 @@
 //! A machine: NUT's upsmon in the foreground, with a configuration of its own and a harmless shutdown.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +11,16 @@ use super::room::PASSWORD;
 pub(crate) struct Machine {
     pub(crate) program: Program,
     pub(crate) name: String,
+    /// What it leaves behind when it is killed.
+    pid_file: PathBuf,
     dir: PathBuf,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.program.kill();
+        let _may_never_have_been = std::fs::remove_file(&self.pid_file);
+    }
 }
 
 impl Machine {
@@ -52,13 +62,14 @@ impl Machine {
             text.push_str(&format!("NOTIFYFLAG {event} EXEC\n"));
         }
         std::fs::write(dir.join("upsmon.conf"), text).expect("written");
+        // Two upsmon of one name take each other for one that runs already.
+        let own =
+            dir.parent().and_then(Path::file_name).map_or(String::new(), |own| own.display().to_string());
+        let own = format!("upsmon{own}-{name}");
         let mut command = Command::new(upsmon());
-        command.args(["-F", "-p", "-D"]);
-        for variable in ["NUT_CONFPATH", "NUT_STATEPATH", "NUT_ALTPIDPATH"] {
-            command.env(variable, &dir);
-        }
+        command.arg0(&own).args(["-F", "-p", "-D"]).env("NUT_CONFPATH", &dir).env("NUT_STATEPATH", &dir);
         let program = Program::start(&dir, "upsmon", &mut command);
-        Self { program, name: name.to_owned(), dir }
+        Self { program, name: name.to_owned(), pid_file: PathBuf::from(format!("/run/nut/{own}.pid")), dir }
     }
 
     /// Whether its shutdown command was run.

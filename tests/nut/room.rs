@@ -25,6 +25,11 @@ pub(crate) struct Room {
 impl Room {
     /// `more`: further keys of `[nut]`.
     pub(crate) fn start(dir: &Path, mode: &str, countdown: &str, more: &str) -> Self {
+        Self::start_with(dir, mode, countdown, more, "")
+    }
+
+    /// The same, with further keys of the stage.
+    pub(crate) fn start_with(dir: &Path, mode: &str, countdown: &str, more: &str, stage: &str) -> Self {
         let plant = Plant::start(dir, "0.2");
         let (page, nut) = (free_port(), free_port());
         let (password, token) = (dir.join("password"), dir.join("token"));
@@ -41,6 +46,7 @@ impl Room {
             "[[web.operator]]\nname = \"kim\"\ntoken = {{ file = \"{}\" }}\n\n[log]",
             token.display()
         );
+        let text = text.replacen("delay = \"0s\"\n", &format!("delay = \"0s\"\n{stage}\n"), 1);
         let text = text.replace("cuts = \"battery\"", "cuts = [\"row-1/a\"]").replace("[log]", &operator);
         std::fs::write(&config, text).expect("written");
         let daemon = Daemon::start(dir, &config, page);
@@ -79,6 +85,11 @@ impl Room {
 
     /// Says these lines one after the other; returns the last answer.
     pub(crate) fn say(&self, lines: &[&str]) -> String {
+        self.say_and_stay(lines).0
+    }
+
+    /// The same, and the connection stays as long as it is kept.
+    pub(crate) fn say_and_stay(&self, lines: &[&str]) -> (String, BufReader<TcpStream>) {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.nut)).expect("it listens"));
         let mut answer = String::new();
         for line in lines {
@@ -86,7 +97,7 @@ impl Room {
             writeln!(stream.get_mut(), "{line}").expect("said");
             stream.read_line(&mut answer).expect("answered");
         }
-        answer.trim_end().to_owned()
+        (answer.trim_end().to_owned(), stream)
     }
 
     /// How many machines have logged in to a UPS.

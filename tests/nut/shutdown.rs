@@ -1,5 +1,8 @@
 //! Who shuts down, when, and who does not.
 
+use emberwatch::clock;
+use emberwatch::units::Millis;
+
 use super::machine::Machine;
 use super::program::until;
 use super::room::Room;
@@ -132,4 +135,42 @@ fn a_client_that_says_fsd_or_commands_is_refused() {
     assert_eq!(room.status("ups-a"), "OL");
     small.assert_up();
     assert_eq!(room.plant.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stage_waits_until_the_last_machine_has_left_and_then_cuts() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let wait = "wait_for_logins = { ups = \"ups-a\", at_most = \"25s\" }";
+    let mut room = Room::start_with(dir.path(), "armed", "3s", "fsd_before = \"10s\"", wait);
+    let lines = ["USERNAME secondary", "PASSWORD correct-horse", "LOGIN ups-a"];
+    let (answer, slow) = room.say_and_stay(&lines);
+    assert_eq!(answer, "OK");
+    let small = Machine::start(dir.path(), "small", room.nut, "secondary", &["ups-a"]);
+    until(|| "two logins".to_owned(), || (room.logins("ups-a") == 2).then_some(()));
+    room.plant.burn();
+    room.until_status("ups-a", "FSD OB LB");
+    small.until_down();
+    room.daemon
+        .until("the stage to wait", |state| state["sequences"]["cut"]["steps"][0]["state"] == "waiting");
+    assert_eq!(room.logins("ups-a"), 1);
+    assert_eq!(room.plant.writes(), Vec::<String>::new(), "one machine is still there");
+    let left = clock::uptime();
+    drop(slow);
+    room.daemon.until_cut_is("done");
+    assert_eq!(room.plant.writes(), ["write 0 0"]);
+    assert!(clock::uptime().since(left) < Millis::from_secs(10), "not at the deadline");
+}
+
+#[test]
+fn machines_that_never_leave_hold_a_cut_up_to_its_deadline_only() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let wait = "wait_for_logins = { ups = \"ups-a\", at_most = \"4s\" }";
+    let mut room = Room::start_with(dir.path(), "armed", "1s", "fsd_before = \"10s\"", wait);
+    let lines = ["USERNAME secondary", "PASSWORD correct-horse", "LOGIN ups-a"];
+    let (answer, _stays) = room.say_and_stay(&lines);
+    assert_eq!(answer, "OK");
+    room.plant.burn();
+    room.daemon.until_cut_is("done");
+    assert_eq!(room.logins("ups-a"), 1);
+    assert_eq!(room.plant.writes(), ["write 0 0"]);
 }

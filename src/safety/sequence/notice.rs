@@ -132,11 +132,14 @@ impl Step {
     }
 
     /// When the first stage that has not been commanded yet may be, and which that is; `None` where a person decides.
-    fn resumes(&self, now: Uptime) -> Option<(Millis, u8)> {
+    fn resumes(&self, spec: &Sequence, now: Uptime) -> Option<(Millis, u8)> {
         match *self {
             Self::Countdown { until } => Some((until.since(now), 0)),
-            Self::Waiting { stage, attempt: 0, from, .. }
-            | Self::Rereading { stage, attempt: 0, from, .. } => Some((from.since(now), stage)),
+            // It waits for machines no longer than they need.
+            Self::Waiting { stage, attempt: 0, from, .. } => {
+                Some((spec.stages[usize::from(stage)].without_login_wait(from).since(now), stage))
+            }
+            Self::Rereading { stage, attempt: 0, from, .. } => Some((from.since(now), stage)),
             Self::Waiting { stage, .. }
             | Self::Rereading { stage, .. }
             | Self::Ordered { stage, .. }
@@ -181,7 +184,7 @@ impl Run {
     /// if there is none to come. Other means come only after a failure, and what persons must tell to go on has no time.
     #[must_use]
     pub fn cut_within(&self, spec: &Sequence, now: Uptime, counts: impl Fn(&Cuts) -> bool) -> Option<Millis> {
-        let (mut time, first) = self.step.resumes(now)?;
+        let (mut time, first) = self.step.resumes(spec, now)?;
         for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
             match stage.when {
                 // Where it is the turn of other means, the stage before has failed.
@@ -206,7 +209,8 @@ fn abortable_for(run: &Run, spec: &Sequence, now: Uptime) -> Millis {
         Step::Countdown { .. } => false,
         ref step => step.next().is_none_or(|stage| spec.no_return <= stage),
     };
-    let Some((left, first)) = run.step.resumes(now).filter(|_| !passed && !run.cause.is_by_hand()) else {
+    let Some((left, first)) = run.step.resumes(spec, now).filter(|_| !passed && !run.cause.is_by_hand())
+    else {
         return Millis::ZERO;
     };
     let counted = usize::from(first) + usize::from(run.step.has_counted_delay());

@@ -44,6 +44,8 @@ use view::View;
 
 /// The most connections that can be configured.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// Of the files that the process may have open, one in so many may be a connection: links and journal come first.
+const FILES_SHARE: u64 = 2;
 /// Time a client may leave an answer unread before its connection is closed.
 pub const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Time for the handshake of TLS.
@@ -68,7 +70,7 @@ pub fn serve(
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
     let stop = stop.child_token();
-    let options = Arc::new(options);
+    let options = Arc::new(NutOptions { connections_max: affordable(options.connections_max), ..options });
     let waited_for = waited_for(&site, &options);
     let mut view = View::new(site, Arc::clone(&options));
     if missed {
@@ -92,6 +94,20 @@ pub fn serve(
             () = stop.cancelled() => {}
         }
     })
+}
+
+/// How many connections there may be, by what is configured and by how many files the process may have open.
+fn affordable(configured: usize) -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let share = files.map_or(usize::MAX, |files| usize::try_from(files / FILES_SHARE).unwrap_or(usize::MAX));
+    if share < configured {
+        tracing::warn!(
+            configured,
+            share,
+            "fewer NUT connections than configured: raise LimitNOFILE of the service"
+        );
+    }
+    configured.min(share).max(1)
 }
 
 /// Hears publications until there are no more.

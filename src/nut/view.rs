@@ -13,6 +13,7 @@ use crate::nut::options::{NutOptions, StatusWord, UpsOptions};
 use crate::safety::fact::Fact;
 use crate::safety::reading::Reading;
 use crate::safety::risk::Level;
+use crate::safety::sequence::spec::Stage;
 use crate::safety::sequence::{Phase, RunId, SequenceState};
 use crate::safety::site::{Labels, PointId, SequenceId, Site, ZoneId};
 use crate::units::{Millis, Uptime};
@@ -20,6 +21,9 @@ use crate::wire::text;
 
 /// Without a publication for this long everything is stale: the loop publishes at least every second.
 const SILENT_AFTER: Millis = Millis(2500);
+
+/// The longest `ups.alarm`: clients read lines into buffers of 512 bytes.
+const ALARM_CHARS_MAX: usize = 384;
 
 /// Why there is nothing to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +135,13 @@ impl View {
             for (index, state) in self.sequences.iter().enumerate() {
                 let id = SequenceId::at(index);
                 let given = ups.given.get(&id).copied();
+                if self.unknown.contains(&id) {
+                    // Who was told stays told; nobody else is told by what may long be over.
+                    if given.is_some() {
+                        ups.ahead = (Fate::Forced, Some(id), None);
+                    }
+                    continue;
+                }
                 let (fate, time) = fate(&self.site[id], state, &options.feeds, now, early, given);
                 match (&state.phase, fate) {
                     (Phase::Run(run), Fate::Forced) => ups.given.insert(id, run.id),
@@ -169,7 +180,9 @@ impl View {
             return Err(NoData::NotConnected);
         }
         let silent = SILENT_AFTER <= now.since(heard);
-        let missed = !self.unknown.is_empty() && !self.options.upses[ups].feeds.is_empty();
+        let feeds = &self.options.upses[ups].feeds;
+        let cuts = |stage: &Stage| stage.cuts.feeds().iter().any(|feed| feeds.contains(feed));
+        let missed = self.unknown.iter().any(|id| self.site[*id].stages.iter().any(cuts));
         if silent || missed || !readings.any(|reading| reading.good().is_some()) {
             return Err(NoData::Stale);
         }
@@ -302,7 +315,7 @@ impl View {
         if Level::default() < level {
             sentences.push(format!("{}: {}", self.site[zone].title, level.word()));
         }
-        let all = sentences.join("; ");
+        let all: String = sentences.join("; ").chars().take(ALARM_CHARS_MAX).collect();
         (!all.is_empty()).then_some(all)
     }
 }

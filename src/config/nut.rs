@@ -14,9 +14,10 @@ use crate::config::secrets::{self, Environment};
 use crate::config::sequences::{expect, loads};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::nut::CONNECTIONS_MAX;
-use crate::nut::names as variables_of_nut;
-use crate::nut::options::{NutOptions, Role, StatusWord, TlsOptions, UpsOptions, UserOptions, Variable};
+use crate::nut::options::names as variables_of_nut;
+use crate::nut::options::{
+    CONNECTIONS_MAX, NutOptions, Role, StatusWord, TlsOptions, UpsOptions, UserOptions, Variable,
+};
 use crate::safety::sequence::spec::{Expect, Sequence, StageWhen};
 use crate::safety::site::{DeviceId, FeedId, ZoneId};
 use crate::units::Millis;

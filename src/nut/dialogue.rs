@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
-use crate::nut::names;
 use crate::nut::options::Role;
+use crate::nut::options::names;
 use crate::nut::parse::{Command, Get, GetOf, List, ListOf, ParseFault, parse, quoted};
 use crate::nut::users::{Login, Logins, Users};
 use crate::nut::view::{NoData, View};

@@ -14,7 +14,6 @@
 mod dialogue;
 pub mod fate;
 mod gate;
-pub mod names;
 pub mod options;
 pub mod parse;
 #[cfg(test)]
@@ -42,8 +41,6 @@ use options::NutOptions;
 use users::{Logins, Users};
 use view::View;
 
-/// The most connections that can be configured.
-pub const CONNECTIONS_MAX: usize = 4096;
 /// Of the files that the process may have open, one in so many may be a connection: links and journal come first.
 const FILES_SHARE: u64 = 2;
 /// Time a client may leave an answer unread before its connection is closed.

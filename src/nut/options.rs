@@ -1,5 +1,7 @@
 //! What the configuration says about the NUT server.
 
+pub mod names;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,15 +11,15 @@ use crate::safety::sequence::spec::Expect;
 use crate::safety::site::{DeviceId, FeedId, PointId, ZoneId};
 use crate::units::Millis;
 
-/// The port that upsd listens on (IANA).
-pub const PORT: u16 = 3493;
+/// The most connections that can be configured.
+pub const CONNECTIONS_MAX: usize = 4096;
 
 /// The NUT server.
 #[derive(Clone, Debug)]
 pub struct NutOptions {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Connections at a time, `CONNECTIONS` at most.
+    /// Connections at a time, `CONNECTIONS_MAX` at most.
     pub connections_max: usize,
     /// A client that is silent for longer is disconnected; upsmon asks every few seconds.
     pub idle_timeout: Millis,

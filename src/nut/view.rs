@@ -248,7 +248,7 @@ impl View {
     pub fn variables(&self, ups: usize, now: Uptime) -> Result<Vec<(String, String)>, NoData> {
         self.link(ups, now)?;
         let configured = self.options.upses[ups].variables.iter().map(|variable| variable.name.as_str());
-        let mut names: Vec<&str> = configured.chain(crate::nut::names::OWN).collect();
+        let mut names: Vec<&str> = configured.chain(crate::nut::options::names::OWN).collect();
         names.sort_unstable();
         let shown = names.into_iter().filter_map(|name| {
             let value = self.variable(ups, name, now).ok()?;
@@ -264,7 +264,7 @@ impl View {
         let labels = configured.find(|variable| variable.name == name).map(|it| &self.site[it.point].labels);
         match labels {
             Some(labels) => Some(!matches!(labels, Labels::Enum(_))),
-            None => crate::nut::names::OWN.contains(&name).then_some(name == "ups.timer.shutdown"),
+            None => crate::nut::options::names::OWN.contains(&name).then_some(name == "ups.timer.shutdown"),
         }
     }
 

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use super::fate::Early;
 use super::options::*;
-use super::view::View;
+use super::view::{NoData, View};
 use crate::exchange::Publication;
 use crate::safety::fact::Fact;
 use crate::safety::reading::{Loss, Reading};

@@ -1,7 +1,6 @@
 //! What is shown of a UPS: readings, status, and what is missing.
 
 use super::*;
-use crate::nut::view::NoData;
 use crate::safety::risk::{Level, LevelChange};
 
 #[test]

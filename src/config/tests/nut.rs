@@ -101,8 +101,8 @@ fn a_sequence_that_leaves_machines_little_time_is_doubtful() {
 #[test]
 fn a_stage_waits_for_the_machines_of_a_ups_that_there_is() {
     let wait = |ups: &str| {
-        let key = format!("delay = \"0s\"\nwait_for_logins = {{ ups = \"{ups}\", at_most = \"60s\" }}\n");
-        with(NUT).replacen("delay = \"0s\"\n", &key, 1)
+        let key = format!("\ndelay = \"0s\"\nwait_for_logins = {{ ups = \"{ups}\", at_most = \"60s\" }}\n");
+        with(NUT).replacen("\ndelay = \"0s\"\n", &key, 1)
     };
     let loaded = load_texts(&[&wait("ups-a")]).unwrap();
     let stage = &loaded.site.sequences[0].stages[0];

@@ -70,10 +70,9 @@ pub fn fate(
     // After a restart devices are read first: whether the run goes on is not known yet. One that somebody stops does not.
     let undecided = matches!(run.step, Step::Rereading { .. }) || run.aborting.is_some();
     let fate = match time.filter(|_| !undecided) {
-        None => Fate::Ahead,
         Some(time) if time <= early.fsd => Fate::Forced,
         Some(time) if early.low_battery.is_none_or(|before| time <= before) => Fate::Low,
-        Some(_) => Fate::Ahead,
+        None | Some(_) => Fate::Ahead,
     };
     (fate, time)
 }

@@ -64,14 +64,14 @@ pub(super) fn cuts(desk: &mut Desk, key: &str, node: At<Node>, plant: &Plant) ->
     Some(Cuts::Feeds(feeds))
 }
 
-/// `wait_for_logins = { ups = "ups-a", at_most = "120s" }`: the machines of a `[[nut.ups]]`; `None` where it is faulty.
+/// `wait_for_logins = { ups = "ups-a", at_most = "120s" }`: the machines of a `[[nut.ups]]`.
 pub(super) fn wait_for_logins(
     desk: &mut Desk,
-    table: &mut Table,
+    key: &str,
+    node: At<Node>,
     plant: &Plant,
-) -> Option<Option<LoginWait>> {
-    let Some(node) = table.take("wait_for_logins") else { return Some(None) };
-    let mut table = as_table(desk, "wait_for_logins", node)?;
+) -> Option<LoginWait> {
+    let mut table = as_table(desk, key, node)?;
     let ups = table.need(desk, "ups", value::text);
     let at_most = table.need(desk, "at_most", value::duration(LOGINS_MS));
     table.finish(desk);
@@ -80,7 +80,7 @@ pub(super) fn wait_for_logins(
         names::unknown(desk, "nut.ups", &ups, plant.nut_upses.iter().map(String::as_str));
         return None;
     }
-    Some(Some(LoginWait { ups: ups.value.into(), at_most }))
+    Some(LoginWait { ups: ups.value.into(), at_most })
 }
 
 /// `requires`, the names of stages before this one, and `life_safety`, which must be written with it (I2).

@@ -7,7 +7,7 @@ use super::program::{Program, missing, python, until};
 
 /// The box: what it heard is in its output.
 pub(crate) struct Plant {
-    program: Program,
+    pub(crate) program: Program,
     pub(crate) port: u16,
 }
 
@@ -56,11 +56,6 @@ impl Plant {
         // The last line may still be on its way.
         let whole = out.rfind('\n').map_or("", |end| &out[..end]);
         whole.lines().filter_map(|line| line.strip_prefix("read ")?.parse().ok()).collect()
-    }
-
-    /// The box goes, and with it its link.
-    pub(crate) fn stop(&mut self) {
-        self.program.kill();
     }
 
     pub(crate) fn wait_for_line(&self, text: &str) {

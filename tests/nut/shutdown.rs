@@ -81,7 +81,8 @@ fn neither_a_warning_nor_lost_links_nor_a_dead_server_shuts_anything_down() {
     assert_eq!(room.status("ups-a"), "OL");
     assert_eq!(room.upsc("ups-a", "battery.temperature"), (0, "60".to_owned()));
 
-    room.plant.stop();
+    // The box goes, and with it its link.
+    room.plant.program.kill();
     until(|| room.status("ups-a"), || room.status("ups-a").contains("Data stale").then_some(()));
     let (code, said) = room.upsc("ups-a", "battery.temperature");
     assert!(code != 0 && said.contains("Data stale"), "never the old value: {said}");

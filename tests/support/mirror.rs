@@ -139,7 +139,6 @@ struct StageText {
     permissives: Vec<ExpectText>,
     permissive_age_max: Duration,
     permissive_wait: Duration,
-    wait_for_logins: None,
     delay: Duration,
     verify: Vec<ExpectText>,
     verify_within: Duration,

@@ -53,13 +53,14 @@ impl Machine {
             notify.display(),
         );
         for ups in upses {
-            text.push_str(&format!("MONITOR {ups}@127.0.0.1:{port} 1 {role} {PASSWORD} {role}\n"));
+            let line = format!("MONITOR {ups}@127.0.0.1:{port} 1 {role} {PASSWORD} {role}\n");
+            text.push_str(&line);
         }
         for event in [
             "ONLINE", "ONBATT", "LOWBATT", "FSD", "COMMOK", "COMMBAD", "SHUTDOWN", "REPLBATT", "NOCOMM",
             "NOPARENT",
         ] {
-            text.push_str(&format!("NOTIFYFLAG {event} EXEC\n"));
+            text.extend(["NOTIFYFLAG ", event, " EXEC\n"]);
         }
         std::fs::write(dir.join("upsmon.conf"), text).expect("written");
         // Two upsmon of one name take each other for one that runs already.

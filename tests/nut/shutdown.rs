@@ -86,8 +86,10 @@ fn neither_a_warning_nor_lost_links_nor_a_dead_server_shuts_anything_down() {
     until(|| room.status("ups-a"), || room.status("ups-a").contains("Data stale").then_some(()));
     let (code, said) = room.upsc("ups-a", "battery.temperature");
     assert!(code != 0 && said.contains("Data stale"), "never the old value: {said}");
-    machines.iter().for_each(|machine| machine.until_event("COMMBAD"));
-    machines.iter().for_each(|machine| machine.until_event("NOCOMM"));
+    for machine in &machines {
+        machine.until_event("COMMBAD");
+        machine.until_event("NOCOMM");
+    }
 
     room.kill_daemon();
     room.start_daemon();
@@ -99,7 +101,9 @@ fn neither_a_warning_nor_lost_links_nor_a_dead_server_shuts_anything_down() {
     for (machine, before) in machines.iter().zip(before) {
         until(|| machine.events(), || (before + 1 < told(machine)).then_some(()));
     }
-    machines.iter_mut().for_each(Machine::assert_up);
+    for machine in &mut machines {
+        machine.assert_up();
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ const ALARM_CHARS_MAX: usize = 384;
 /// Why there is nothing to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoData {
-    /// Nothing of it has been read since the start.
+    /// No value of it has come since the start.
     NotConnected,
     /// What was read last is too old, bad or doubtful.
     Stale,
@@ -176,7 +176,9 @@ impl View {
         if told {
             return Ok(());
         }
-        if readings.clone().all(|reading| *reading == Reading::NeverSeen) {
+        let never =
+            |reading: &Reading| matches!(reading, Reading::NeverSeen | Reading::Bad { last: None, .. });
+        if readings.clone().all(never) {
             return Err(NoData::NotConnected);
         }
         let silent = SILENT_AFTER <= now.since(heard);

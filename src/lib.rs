@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod exchange;
 pub mod field;
 pub mod notify;
+pub mod nut;
 pub mod replay;
 pub mod runtime;
 pub mod safety;

@@ -31,7 +31,7 @@ impl fmt::Display for Complaint {
 }
 
 /// The rooms of the house and whom each may use. `None` is "everything of ours".
-const TABLE: [(&str, Option<&[&str]>); 16] = [
+const TABLE: [(&str, Option<&[&str]>); 17] = [
     ("units", Some(&[])),
     ("safety", Some(&["units"])),
     ("clock", Some(&["units"])),
@@ -40,6 +40,7 @@ const TABLE: [(&str, Option<&[&str]>); 16] = [
     ("field", Some(EDGE)),
     ("sinks", Some(EDGE)),
     ("notify", Some(EDGE)),
+    ("nut", Some(EDGE)),
     ("store", Some(EDGE)),
     ("web", Some(EDGE)),
     ("sim", Some(EDGE)),
@@ -49,8 +50,8 @@ const TABLE: [(&str, Option<&[&str]>); 16] = [
     (
         "runtime",
         Some(&[
-            "safety", "units", "clock", "exchange", "wire", "field", "sinks", "notify", "store", "web",
-            "sim", "replay", "config",
+            "safety", "units", "clock", "exchange", "wire", "field", "sinks", "notify", "nut", "store",
+            "web", "sim", "replay", "config",
         ]),
     ),
     ("cli", None),
@@ -62,7 +63,7 @@ const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
 const CLIENTS: [(&str, &[&str]); 8] = [
     ("tokio_modbus", &["sim/"]),
     ("serial2_tokio", &["field/transport"]),
-    ("tokio_rustls", &["field/transport"]),
+    ("tokio_rustls", &["field/transport", "nut/"]),
     ("rumqttc", &["sinks/mqtt"]),
     ("influxdb2", &["sinks/influx"]),
     ("axum", &["web/"]),

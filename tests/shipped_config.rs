@@ -53,3 +53,29 @@ fn the_example_writes_nothing_as_shipped() {
         config::load(&[example]).unwrap_or_else(|complaints| panic!("{}", complaints.render(Look::Plain)));
     assert!(loaded.site.sequences.iter().all(|sequence| sequence.mode != Mode::Armed));
 }
+
+/// What is commented out because it needs a secret loads all the same.
+#[test]
+fn the_nut_server_of_the_example_loads_when_it_is_uncommented() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("password");
+    std::fs::write(&secret, "correct-horse").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/emberwatch.toml");
+    let text = std::fs::read_to_string(example).unwrap();
+    let (before, rest) = text.split_once("\n# [nut]\n").unwrap();
+    let (nut, after) = rest.split_once("\n\n").unwrap();
+    let nut: Vec<&str> = nut.lines().map(|line| line.strip_prefix("# ").unwrap_or("")).collect();
+    let reference = format!("{{ file = \"{}\" }}", secret.display());
+    let nut = nut.join("\n").replace("{ credential = \"nut-upsmon\" }", &reference);
+    let file = dir.path().join("site.toml");
+    std::fs::write(&file, format!("{before}\n[nut]\n{nut}\n\n{after}")).unwrap();
+    match config::load(&[file]) {
+        Ok(loaded) => {
+            assert_eq!(loaded.warnings.warnings(), 0, "{}", loaded.warnings.render(Look::Plain));
+            assert_eq!(loaded.nut.unwrap().upses[0].feeds.len(), 1);
+        }
+        Err(complaints) => panic!("{}", complaints.render(Look::Plain)),
+    }
+}

@@ -64,10 +64,12 @@ pub(crate) fn refuse(fault: &StartFault) -> Exit {
     say(&format!("emberwatch: {fault}"));
     match fault {
         StartFault::Busy(_) => Exit::Busy,
-        StartFault::Listen { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
+        StartFault::Listen { error, .. } | StartFault::ListenNut { error, .. }
+            if error.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
             Exit::Permission
         }
-        StartFault::Listen { .. } => Exit::Unavailable,
+        StartFault::Listen { .. } | StartFault::ListenNut { .. } => Exit::Unavailable,
         StartFault::Thread(_) => Exit::Internal,
     }
 }

@@ -193,6 +193,12 @@ codes! {
         "Such targets are refused when messages are sent, unless allow_private = true is written.";
     BadTopic = 610, "A topic or client id cannot be used",
         "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
+    NutVariable = 651, "A NUT variable does not fit its point",
+        "Variables have the names of NUT (battery.charge, input.voltage), and the unit that the name implies. ups.status, ups.alarm and the device's and driver's own names are made by emberwatch.";
+    NutUps = 652, "A UPS for NUT does not fit",
+        "There is at least one [[nut.ups]], each is a device or stands for a zone, something that is read shows that it is there, and OB LB comes no later than FSD.";
+    NutPlainText = 653, "NUT would go over the network in plain text",
+        "Passwords could be read, and a forged FSD would shut machines down. Use [nut.tls], or write allow_plaintext = true where the network is trusted.";
     OneVoteCuts = 701, "One channel alone can cut",
         "The sequence is armed and its trigger needs one vote of several channels: a single sensor that fails high cuts power.";
     OneLinkVotes = 708, "All votes come over one link",
@@ -207,6 +213,8 @@ codes! {
         "After a restart or a replug /dev/ttyUSB0 may be another adapter: the devices of one line would be taken for those of another. The names in /dev/serial/by-id and /dev/serial/by-path stay.";
     AddressTaken = 707, "Two links have the same address",
         "Many panels serve one client only, and a gateway puts both links on one line all the same. Units behind one address usually share one link; two are right where the server is known to serve several clients and one of them must not wait for the other.";
+    ShortNotice = 751, "A sequence leaves machines less time than they should have",
+        "From its start to the stage that cuts the feed a sequence takes less than fsd_before, even if every stage succeeds at once. Machines are told at its start; whether that is enough for a clean shutdown is the site's to judge.";
     LinkOverload = 706, "A link is asked for more than it can carry",
         "The polls of the link's devices take more line time than there is, or some cannot be done before they fall due again. Readings will be late, and values may be called stale. Poll more slowly, spread the devices over more links, or raise the baud rate. Before devices are measured, usual answering times are assumed: `emberwatch check --plan` shows them.";
 }

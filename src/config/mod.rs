@@ -18,6 +18,7 @@ mod files;
 mod links;
 mod names;
 mod node;
+mod nut;
 mod paper;
 mod plant;
 mod presets;
@@ -53,6 +54,7 @@ use crate::config::table::Table;
 use crate::field::budget::Budget;
 use crate::field::options::LinkOptions;
 use crate::notify::options::WebhookOptions;
+use crate::nut::options::NutOptions;
 use crate::safety::site::{Site, TABLE_MAX};
 use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::mqtt::options::MqttOptions;
@@ -78,6 +80,8 @@ pub struct Loaded {
     pub webhooks: Vec<WebhookOptions>,
     /// The local page and API, if wanted.
     pub web: Option<WebOptions>,
+    /// The NUT server, if wanted.
+    pub nut: Option<NutOptions>,
     /// Where journal and memory are kept; absolute.
     pub state_dir: PathBuf,
     /// How to log.
@@ -183,6 +187,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     }
     let alarm_settings = alarms::settings(desk, &mut root);
     let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
+    let nut = nut::read(desk, &mut root, env, &plant, &sequences);
     let at = root.at;
     root.finish(desk);
     let Plant { mut site, links, link_places, limits, .. } = plant;
@@ -213,6 +218,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         influx: edges.influx,
         webhooks: edges.webhooks,
         web: edges.web,
+        nut,
         state_dir: state_dir?,
         log: edges.log,
         effective,

@@ -12,6 +12,7 @@ use crate::config::explain::Code;
 use crate::config::links;
 use crate::config::names::{self, Names};
 use crate::config::node::{At, Node};
+use crate::config::nut;
 use crate::config::profiles::{Library, ProfileView};
 use crate::config::table::{Table, wrong_type};
 use crate::config::value;
@@ -42,6 +43,8 @@ pub(super) struct Plant {
     pub(super) zones: Names,
     devices: Names,
     pub(super) device_names: Vec<String>,
+    /// The UPSs of the NUT server, whose machines stages may wait for.
+    pub(super) nut_upses: Vec<String>,
 }
 
 /// Limits that a site states for its own worst case.
@@ -70,6 +73,7 @@ impl Plant {
             zones: Names::new("zone"),
             devices: Names::new("device"),
             device_names: Vec::new(),
+            nut_upses: nut::names(root),
         };
         plant.read_site(desk, root);
         let rooms = plant.read_rooms(desk, root);
@@ -250,6 +254,11 @@ impl Plant {
         }
         names::unknown(desk, "point", &rest, view.points.iter().map(|point| point.name.as_str()));
         None
+    }
+
+    /// The device of this id; a complaint if there is none.
+    pub(super) fn find_device(&self, desk: &mut Desk, name: &At<String>) -> Option<DeviceId> {
+        self.devices.find(desk, name).map(DeviceId::at)
     }
 
     /// The point written `device/point`, if there is one.

@@ -37,7 +37,7 @@ impl Written {
             devices: root.peek_tables("device"),
             links: root.peek_tables("link"),
             groups: root.peek_tables("load_group"),
-            budget: root.peek_table("cut_budget"),
+            budget: root.peek_table("cut_budget").cloned(),
         }
     }
 

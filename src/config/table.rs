@@ -161,6 +161,22 @@ impl Table {
         read(desk, key, node)
     }
 
+    /// The table `[key]` as it stands, without asking for it.
+    pub(super) fn peek_table(&self, key: &str) -> Option<&Table> {
+        match &self.entries.iter().find(|(name, _)| name.value == key)?.1.value {
+            Node::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The text of a key as it stands, without asking for it.
+    pub(super) fn peek_text(&self, key: &str) -> Option<&str> {
+        match &self.entries.iter().find(|(name, _)| name.value == key)?.1.value {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The tables of a `[[key]]` as they stand, without asking for them.
     pub(super) fn peek_tables(&self, key: &str) -> Vec<Table> {
         let node = self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| &node.value);
@@ -170,14 +186,6 @@ impl Table {
             _ => None,
         });
         tables.collect()
-    }
-
-    /// The table of a `[key]` as it stands, without asking for it.
-    pub(super) fn peek_table(&self, key: &str) -> Option<Table> {
-        self.entries.iter().find_map(|(name, node)| match &node.value {
-            Node::Table(table) if name.value == key => Some(table.clone()),
-            _ => None,
-        })
     }
 
     /// The text of a key as it stands.

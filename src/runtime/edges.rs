@@ -10,6 +10,8 @@ use crate::exchange::Publication;
 use crate::field::Field;
 use crate::notify::options::WebhookOptions;
 use crate::notify::{self, Texts};
+use crate::nut;
+use crate::nut::options::NutOptions;
 use crate::runtime::Ears;
 use crate::runtime::control::{Listening, People, Recordings, Served, socket_in};
 use crate::runtime::supervise::supervise;
@@ -136,6 +138,25 @@ pub(super) fn spawn_web(
             let screen = Box::new(BoardScreen(Board::new(Arc::clone(&at.site), at.boot.clone())));
             let mut page = web::serve(listener, options, at.site, screen, hearing, at.inbox, at.stop, banner);
             page.finished().await.is_ok()
+        }
+    }));
+}
+
+/// Starts the NUT server. After a panic it listens on the same address again, and takes what it missed for unknown.
+pub(super) fn spawn_nut(ears: &Ears, options: NutOptions, listener: TcpListener, edges: &mut JoinSet<()>) {
+    let address = listener.local_addr().unwrap_or(options.listen);
+    let (at, mut first) = (ears.clone(), Some(listener));
+    edges.spawn(supervise("nut", ears.clone(), move || {
+        let (at, options, ready) = (at.clone(), options.clone(), first.take());
+        let hearing = at.facts.subscribe();
+        async move {
+            let missed = ready.is_none();
+            let listener = match ready {
+                Some(listener) => Ok(listener),
+                None => TcpListener::bind(address).await,
+            };
+            let Ok(listener) = listener else { return false };
+            nut::serve(listener, options, at.site, hearing, at.inbox, missed, &at.stop).await.is_ok()
         }
     }));
 }

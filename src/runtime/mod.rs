@@ -72,6 +72,16 @@ pub enum StartFault {
         /// Why not.
         error: std::io::Error,
     },
+    /// The NUT server's address cannot be had.
+    #[error(
+        "cannot listen on {address}: {error}; choose another `listen` under [nut], or stop the upsd that has it"
+    )]
+    ListenNut {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -112,6 +122,14 @@ impl Daemon {
             ),
             None => None,
         };
+        let nut = match &loaded.nut {
+            Some(options) => Some(
+                TcpListener::bind(options.listen)
+                    .await
+                    .map_err(|error| StartFault::ListenNut { address: options.listen, error })?,
+            ),
+            None => None,
+        };
         let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
         let patience = patience(&site);
         let learnt = Learnt::at(loaded.state_dir.join(LEARNT_FILE));
@@ -146,6 +164,9 @@ impl Daemon {
         edges::spawn_control(&ears, Arc::clone(&field), taps, &loaded, &mut edges).await;
         if let (Some(options), Some(listener)) = (loaded.web, listener) {
             edges::spawn_web(&ears, options, listener, banner, &mut edges);
+        }
+        if let (Some(options), Some(listener)) = (loaded.nut, nut) {
+            edges::spawn_nut(&ears, options, listener, &mut edges);
         }
         // Last: everyone hears the first word of the loop.
         let safety = safety.spawn()?;

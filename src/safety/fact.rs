@@ -42,6 +42,15 @@ pub enum Input {
         /// What.
         request: Request,
     },
+    /// How many machines draw power from a UPS and have not left yet.
+    Logins {
+        /// The name by which stages wait for it.
+        ups: Arc<str>,
+        /// When they were counted. A count that is not renewed is not believed for long.
+        at: Uptime,
+        /// How many.
+        count: u32,
+    },
     /// A part of emberwatch itself fails or works again.
     System {
         /// Which part.

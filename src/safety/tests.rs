@@ -5,9 +5,10 @@ use crate::safety::reading::{Distrust, ReadFault};
 use crate::safety::rules::limit::{Limit, Side, Step};
 use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind};
-use crate::safety::sequence::spec::{Cuts, OnFail, OnRestart, Sequence, Stage, StageWhen};
+use crate::safety::sequence::spec::{Cuts, LoginWait, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use crate::safety::site::{
-    ActionId, Alarm, Device, DeviceId, DeviceKind, Labels, Point, Room, RoomId, RuleId, SystemFault, Zone,
+    Action, ActionId, Alarm, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, Room, RoomId, RuleId,
+    SystemFault, Zone,
 };
 use crate::units::{Unit, Value, WallTime};
 
@@ -106,6 +107,7 @@ fn cut(mode: Mode) -> Sequence {
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(1000),
+        wait_for_logins: None,
         delay: Millis(0),
         verify: Vec::new(),
         verify_within: Millis(1000),
@@ -322,4 +324,44 @@ fn a_sample_of_no_point_and_a_request_about_no_alarm_change_nothing() {
     let request = Request::ResetAlarm { alarm: AlarmId(999) };
     let facts = bench.scan(1200, &[Input::Asked { by: "kim".into(), request }]);
     assert!(matches!(facts.as_slice(), [Fact::Refused { why: Refusal::NothingToDo, .. }]), "{facts:?}");
+}
+
+/// When the command of a stage leaves that waits for machines for 20 s at most; its vote is complete at 3 s. `count`
+/// tells how many are left.
+fn ordered_at(count: impl Fn(u64) -> Option<u32>) -> u64 {
+    let mut sequence = Sequence { countdown: Millis(0), ..cut(Mode::Armed) };
+    sequence.stages[0].wait_for_logins = Some(LoginWait { ups: "ups-a".into(), at_most: Millis(20_000) });
+    let action = Action { name: "relay/open".into(), device: DeviceId(1), output: OutputKind::Level };
+    let site = Site { sequences: vec![sequence], actions: vec![action], ..site() };
+    let mut core = Safety::new(Arc::new(site), &Memory::default(), at(1000));
+    for ms in (1000..60_000).step_by(100) {
+        let mut inputs = Vec::new();
+        if ms % 1000 == 0 {
+            let value = if ms < 3000 { 25.0 } else { 90.0 };
+            inputs.extend([sampled(0, ms, value), sampled(1, ms, 1.0)]);
+            inputs.extend(count(ms).map(|count| Input::Logins {
+                ups: "ups-a".into(),
+                at: Uptime(ms),
+                count,
+            }));
+            inputs.push(Input::Logins { ups: "ups-b".into(), at: Uptime(ms), count: 0 });
+        }
+        let mut out = Vec::new();
+        core.scan(at(ms), &inputs, &mut out);
+        if out.iter().any(|output| matches!(output, Output::Order(_))) {
+            return ms;
+        }
+    }
+    panic!("no order ever");
+}
+
+#[test]
+fn a_stage_waits_for_machines_until_none_is_left_and_never_longer_than_it_may() {
+    assert_eq!(ordered_at(|_| Some(0)), 3000, "nobody to wait for");
+    assert_eq!(ordered_at(|ms| Some(u32::from(ms < 9000))), 9000, "the last one left");
+    assert_eq!(ordered_at(|_| Some(3)), 23_000, "they never leave");
+    assert_eq!(ordered_at(|_| None), 23_000, "nobody counts");
+    let dies_with_none_left = |ms: u64| (ms < 2000).then_some(0);
+    assert_eq!(ordered_at(dies_with_none_left), 3000, "a count is believed for a while");
+    assert_eq!(ordered_at(|ms| if ms < 3000 { Some(2) } else { None }), 23_000, "it died with two left");
 }

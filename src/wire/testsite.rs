@@ -148,6 +148,7 @@ fn sequence() -> Sequence {
             permissives: vec![Expect { point: PointId(2), is: Condition::Is(1) }],
             permissive_age_max: Millis::from_secs(3),
             permissive_wait: Millis::from_secs(5),
+            wait_for_logins: None,
             delay: Millis::ZERO,
             verify: vec![open],
             verify_within: Millis::from_secs(5),

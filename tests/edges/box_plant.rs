@@ -7,7 +7,7 @@ use super::program::{Program, missing, python, until};
 
 /// The box: what it heard is in its output.
 pub(crate) struct Plant {
-    program: Program,
+    pub(crate) program: Program,
     pub(crate) port: u16,
 }
 

@@ -458,6 +458,7 @@ impl StageText {
             permissives: plant.expects(&self.permissives),
             permissive_age_max: self.permissive_age_max.0,
             permissive_wait: self.permissive_wait.0,
+            wait_for_logins: None,
             delay: self.delay.0,
             verify: plant.expects(&self.verify),
             verify_within: self.verify_within.0,

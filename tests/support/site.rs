@@ -105,6 +105,7 @@ fn sequence() -> Sequence {
         permissives: Vec::new(),
         permissive_age_max: Millis(1000),
         permissive_wait: Millis(5000),
+        wait_for_logins: None,
         delay: Millis(0),
         verify: Vec::new(),
         verify_within: Millis(5000),

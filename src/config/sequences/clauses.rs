@@ -2,11 +2,12 @@
 
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
+use crate::config::names;
 use crate::config::node::{At, Node};
-use crate::config::plant::Plant;
+use crate::config::plant::{Plant, as_table};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::safety::sequence::spec::{Cuts, OnFail};
+use crate::safety::sequence::spec::{Cuts, LoginWait, OnFail};
 use crate::safety::site::{FeedId, LoadGroupId};
 
 use super::loads;
@@ -24,6 +25,9 @@ const CUTS: &[(&str, Word)] = &[("nothing", Word::Nothing), ("battery", Word::Ba
 
 /// How long a person may have to decide.
 const HOLD_MS: std::ops::RangeInclusive<u64> = 1_000..=86_400_000;
+
+/// How long a stage may wait for machines.
+const LOGINS_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
 /// `"nothing"`, `"battery"`, or a list of feeds: never all of one load group (I1).
 pub(super) fn cuts(desk: &mut Desk, key: &str, node: At<Node>, plant: &Plant) -> Option<Cuts> {
@@ -58,6 +62,25 @@ pub(super) fn cuts(desk: &mut Desk, key: &str, node: At<Node>, plant: &Plant) ->
         }
     }
     Some(Cuts::Feeds(feeds))
+}
+
+/// `wait_for_logins = { ups = "ups-a", at_most = "120s" }`: the machines of a `[[nut.ups]]`.
+pub(super) fn wait_for_logins(
+    desk: &mut Desk,
+    key: &str,
+    node: At<Node>,
+    plant: &Plant,
+) -> Option<LoginWait> {
+    let mut table = as_table(desk, key, node)?;
+    let ups = table.need(desk, "ups", value::text);
+    let at_most = table.need(desk, "at_most", value::duration(LOGINS_MS));
+    table.finish(desk);
+    let (ups, at_most) = (ups?, at_most?.value);
+    if !plant.nut_upses.contains(&ups.value) {
+        names::unknown(desk, "nut.ups", &ups, plant.nut_upses.iter().map(String::as_str));
+        return None;
+    }
+    Some(LoginWait { ups: ups.value.into(), at_most })
 }
 
 /// `requires`, the names of stages before this one, and `life_safety`, which must be written with it (I2).

@@ -13,7 +13,12 @@ use crate::units::Unit;
 const KINDS: [&str; 6] = ["is", "at_least", "at_most", "within", "bit_set", "bit_clear"];
 
 /// Reads one expectation, with the place of its text.
-pub(super) fn read(desk: &mut Desk, key: &str, node: At<Node>, plant: &Plant) -> Option<(Place, Expect)> {
+pub(in crate::config) fn read(
+    desk: &mut Desk,
+    key: &str,
+    node: At<Node>,
+    plant: &Plant,
+) -> Option<(Place, Expect)> {
     let mut table = as_table(desk, key, node)?;
     let at = table.at;
     let name = table.need(desk, "point", value::text);

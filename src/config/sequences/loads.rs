@@ -64,7 +64,7 @@ fn feed(
 }
 
 /// The feed of this name: `row-3/a`.
-pub(super) fn find(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<FeedId> {
+pub(in crate::config) fn find(desk: &mut Desk, plant: &Plant, name: &At<String>) -> Option<FeedId> {
     let site = &plant.site;
     let full = |feed: &Feed| format!("{}/{}", site[feed.group].name, feed.name);
     let found = site.feeds.iter().position(|feed| full(feed) == name.value);

@@ -3,8 +3,8 @@
 //! A sequence is refused unless every stage has an effect that can be seen: a command is not an effect.
 
 mod clauses;
-mod expect;
-mod loads;
+pub(super) mod expect;
+pub(super) mod loads;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -78,6 +78,8 @@ fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant, before: &[String])
     let age = table.need(desk, "permissive_age_max", value::duration(1..=3_600_000));
     let permissive_wait = table.need(desk, "permissive_wait", value::duration(WAIT_MS));
     let delay = table.need(desk, "delay", value::duration(WAIT_MS));
+    let wait_for_logins =
+        table.may(desk, "wait_for_logins", |d, k, n| clauses::wait_for_logins(d, k, n, plant));
     let verify = table.need(desk, "verify", value::list(|d, k, n| expect::read(d, k, n, plant)));
     let verify_within = table.need(desk, "verify_within", value::duration(VERIFY_MS));
     let attempts = table.need(desk, "attempts", value::whole(1..=i64::from(ATTEMPTS_MAX)));
@@ -115,6 +117,7 @@ fn read(desk: &mut Desk, mut table: Table, plant: &mut Plant, before: &[String])
             permissive_age_max: age?.value,
             permissive_wait: permissive_wait?.value,
             delay: delay?.value,
+            wait_for_logins,
             verify: expects(verify?),
             verify_within: verify_within?.value,
             attempts: u8::try_from(attempts?.value).ok()?,

@@ -3,6 +3,7 @@
 mod corpus;
 mod files;
 mod links;
+mod nut;
 mod presets;
 mod several;
 
@@ -332,6 +333,7 @@ fn every_code_is_reached_by_a_case() {
     reached.extend(files::reached());
     reached.extend(links::reached());
     reached.extend(several::reached());
+    reached.extend(nut::reached());
     reached.extend(presets::reached());
     let unreached: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
     assert!(unreached.is_empty(), "{unreached:?}");

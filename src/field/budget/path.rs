@@ -46,6 +46,7 @@ impl Paths<'_> {
             Some(stage) => {
                 breaker_link = self.link_of_action(stage.action);
                 parts.push(("delay of the first stage", Worst::all(stage.delay)));
+                parts.push(("machines that shut down before", Worst::all(stage.login_wait())));
                 parts.push(("readings that permit it", self.permissives(stage)));
                 parts.push(("scan", scan));
                 parts.push(("record of the intent", Worst::all(INTENT_MAX)));

@@ -194,6 +194,7 @@ fn take_fault(bytes: &mut Bytes<'_>) -> Option<ReadFault> {
 const ANSWERED: u8 = 0;
 const ASKED: u8 = 1;
 const SYSTEM: u8 = 2;
+const LOGINS: u8 = 3;
 
 fn put_other(out: &mut Vec<u8>, input: &Input) {
     match input {
@@ -214,6 +215,12 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             put(out, code << 3 | number);
         }
         Input::Asked { by, request } => put_asked(out, by, request),
+        Input::Logins { ups, at, count } => {
+            out.push(LOGINS);
+            put_text(out, ups);
+            put(out, at.0);
+            put(out, u64::from(*count));
+        }
         Input::System { fault, failing } => {
             out.push(SYSTEM);
             let name = SystemFault::TABLE.iter().find(|known| known.0 == *fault).map_or("", |known| known.1);
@@ -320,6 +327,10 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
                 _ => return None,
             };
             Some(Input::Asked { by, request })
+        }
+        LOGINS => {
+            let (ups, at) = (bytes.text()?.into(), Uptime(bytes.number()?));
+            Some(Input::Logins { ups, at, count: bytes.small()? })
         }
         SYSTEM => {
             let name = bytes.text()?;

@@ -67,7 +67,8 @@ fn steps() -> Vec<Step> {
         answers.into_iter().map(|result| Input::Answered { order: OrderId(9), at: Uptime(77), result });
     all.push(Step { now: now(1100), inputs: inputs.collect() });
     let inputs = SystemFault::TABLE.into_iter().map(|(fault, _)| Input::System { fault, failing: true });
-    all.push(Step { now: now(1200), inputs: inputs.collect() });
+    let logins = Input::Logins { ups: "ups-a".into(), at: Uptime(1190), count: 3 };
+    all.push(Step { now: now(1200), inputs: inputs.chain([logins]).collect() });
     // The wall clock steps back by an hour.
     let stepped = Now { wall: WallTime(now(1300).wall.0 - 3_600_000), ..now(1300) };
     all.push(Step { now: stepped, inputs: vec![sample(1, 1290, Ok(23.4)), sample(0, 1290, Ok(-0.1))] });

@@ -37,7 +37,11 @@ impl Sequences {
         match run.step {
             Step::Waiting { stage, attempt, from, until } => {
                 let (now, stage_spec) = (scene.now.uptime, &spec.stages[usize::from(stage)]);
-                if now < from || scene.after_gap || (now < until && blind_since_gap(stage_spec, scene, from))
+                let earliest = if attempt == 0 { stage_spec.without_login_wait(from) } else { from };
+                let turn = if self.all_have_left(stage_spec, now) { earliest } else { from };
+                if now < turn
+                    || scene.after_gap
+                    || (now < until && blind_since_gap(stage_spec, scene, earliest))
                 {
                     return None;
                 }

@@ -1,5 +1,8 @@
 //! Carries out the moves of runs, and says what happened.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::safety::fact::{DriveFault, Fact, Operator, Order, OrderId, Output, Refusal, Request};
 use crate::safety::memory::{Memory, Numbers};
 use crate::safety::quality::Picture;
@@ -7,7 +10,7 @@ use crate::safety::risk::Judgement;
 use crate::safety::sequence::decide::Move;
 use crate::safety::sequence::interlock::LatelyCut;
 use crate::safety::sequence::notice::NoticeTrack;
-use crate::safety::sequence::spec::{Mode, OnFail, Sequence, StageWhen};
+use crate::safety::sequence::spec::{Mode, OnFail, Sequence, Stage, StageWhen};
 use crate::safety::sequence::{
     Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, SequenceState, StageFault, StageState, Step,
 };
@@ -46,7 +49,12 @@ pub(crate) struct Sequences {
     pub(super) lately: LatelyCut,
     /// Zones in which somebody works: nothing is cut by itself there (I10).
     maintained: Vec<bool>,
+    /// The machines that stages wait for, as counted last, and when; of the UPSs that stages name only.
+    logins: BTreeMap<Arc<str>, Option<(u32, Uptime)>>,
 }
+
+/// A count of machines that is older than this is not believed.
+const LOGINS_AGE_MAX: Millis = Millis::from_secs(5);
 
 /// One sequence.
 #[derive(Clone, Debug)]
@@ -68,8 +76,24 @@ pub(super) struct Track {
 impl Sequences {
     pub(crate) fn new(site: &Site, memory: &Memory, now: Uptime) -> Self {
         let tracks = site.sequences.iter().map(|spec| Track::restore(spec, memory, now)).collect();
+        let stages = site.sequences.iter().flat_map(|spec| &spec.stages);
+        let waits = stages.filter_map(|stage| stage.wait_for_logins.as_ref());
+        let logins = waits.map(|wait| (Arc::clone(&wait.ups), None)).collect();
         let maintained = vec![false; site.zones.len()];
-        Self { tracks, numbers: memory.numbers, lately: LatelyCut::default(), maintained }
+        Self { tracks, numbers: memory.numbers, lately: LatelyCut::default(), maintained, logins }
+    }
+
+    /// Takes in a count of machines. Of a UPS that no stage waits for it is no matter.
+    pub(crate) fn logged_in(&mut self, ups: &str, at: Uptime, count: u32) {
+        if let Some(known) = self.logins.get_mut(ups) {
+            *known = Some((count, at));
+        }
+    }
+
+    /// Whether it is known that no machine is left for which this stage waits.
+    pub(super) fn all_have_left(&self, stage: &Stage, now: Uptime) -> bool {
+        let counted = stage.wait_for_logins.as_ref().and_then(|wait| *self.logins.get(&wait.ups)?);
+        counted.is_some_and(|(count, at)| count == 0 && now.since(at) <= LOGINS_AGE_MAX)
     }
 
     /// How a sequence stands.
@@ -317,7 +341,7 @@ impl Actor<'_> {
         let spec = &self.spec.stages[usize::from(stage)];
         // Who told it to go on has waited long enough.
         let told = matches!(&self.track.state.phase, Phase::Run(run) if 0 < run.told_by(stage));
-        let delay = if attempt == 0 && !told { spec.delay } else { Millis::ZERO };
+        let delay = if attempt == 0 && !told { spec.delay.plus(spec.login_wait()) } else { Millis::ZERO };
         let from = self.scene.now.uptime.plus(delay);
         self.step(Step::Waiting { stage, attempt, from, until: from.plus(spec.permissive_wait) });
         self.mark(stage, StageState::Waiting);

@@ -3,7 +3,7 @@
 use crate::safety::fact::{Fact, Output};
 use crate::safety::risk::Level;
 use crate::safety::sequence::engine::Actor;
-use crate::safety::sequence::spec::{Mode, Sequence, StageWhen};
+use crate::safety::sequence::spec::{Cuts, Mode, Sequence, StageWhen};
 use crate::safety::sequence::{NOTICE_MARKS, Notice, NoticeStage, Phase, Run, Step};
 use crate::units::{Millis, Uptime};
 
@@ -134,17 +134,35 @@ impl Step {
     }
 
     /// When the first stage that has not been commanded yet may be, and which that is; `None` where a person decides.
-    fn resumes(&self, now: Uptime) -> Option<(Millis, u8)> {
+    fn resumes(&self, spec: &Sequence, now: Uptime) -> Option<(Millis, u8)> {
         match *self {
             Self::Countdown { until } => Some((until.since(now), 0)),
-            Self::Waiting { stage, attempt: 0, from, .. }
-            | Self::Rereading { stage, attempt: 0, from, .. } => Some((from.since(now), stage)),
+            // It waits for machines no longer than they need.
+            Self::Waiting { stage, attempt: 0, from, .. } => {
+                Some((spec.stages[usize::from(stage)].without_login_wait(from).since(now), stage))
+            }
+            Self::Rereading { stage, attempt: 0, from, .. } => Some((from.since(now), stage)),
             Self::Waiting { stage, .. }
             | Self::Rereading { stage, .. }
             | Self::Ordered { stage, .. }
             | Self::Verifying { stage, .. } => Some((Millis::ZERO, stage + 1)),
             Self::Held { stage, until: Some(until) } => Some((until.since(now), stage + 1)),
             Self::Held { until: None, .. } | Self::Done | Self::Failed | Self::Aborted { .. } => None,
+        }
+    }
+
+    /// Whether this stage waits for its own delay now, or comes by itself when nobody has decided in time.
+    const fn is_turn_of(&self, index: u8) -> bool {
+        match *self {
+            Self::Waiting { stage, .. } | Self::Rereading { stage, .. } => stage == index,
+            Self::Held { stage, until: Some(_) } => stage + 1 == index,
+            Self::Countdown { .. }
+            | Self::Ordered { .. }
+            | Self::Verifying { .. }
+            | Self::Held { until: None, .. }
+            | Self::Done
+            | Self::Failed
+            | Self::Aborted { .. } => false,
         }
     }
 
@@ -158,24 +176,33 @@ fn has_cut(run: &Run, spec: &Sequence) -> bool {
     spec.stages.iter().enumerate().any(|(stage, spec)| spec.cuts.something() && run.has_commanded(stage))
 }
 
-/// The earliest that something is cut next, as long as every stage has its effect at once. Other means come only after
-/// a failure, and what persons must tell to go on has no time.
+/// The earliest that something is cut next.
 fn next_cut(run: &Run, spec: &Sequence, now: Uptime) -> Option<Millis> {
-    let (mut time, first) = run.step.resumes(now)?;
-    for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
-        match stage.when {
-            StageWhen::AfterFailure => continue,
-            StageWhen::ByPersons(persons) if run.told_by(index) < persons => return None,
-            StageWhen::Always | StageWhen::ByPersons(_) => {}
+    run.cut_within(spec, now, Cuts::something)
+}
+
+impl Run {
+    /// The earliest that a stage is commanded whose cut `counts`, as long as every stage has its effect at once; `None`
+    /// if there is none to come. Other means come only after a failure, and what persons must tell to go on has no time.
+    #[must_use]
+    pub fn cut_within(&self, spec: &Sequence, now: Uptime, counts: impl Fn(&Cuts) -> bool) -> Option<Millis> {
+        let (mut time, first) = self.step.resumes(spec, now)?;
+        for (index, stage) in (0_u8..).zip(&spec.stages).skip(usize::from(first)) {
+            match stage.when {
+                // Where it is the turn of other means, the stage before has failed.
+                StageWhen::AfterFailure if index != first || !self.step.is_turn_of(index) => continue,
+                StageWhen::ByPersons(persons) if self.told_by(index) < persons => return None,
+                StageWhen::Always | StageWhen::AfterFailure | StageWhen::ByPersons(_) => {}
+            }
+            if index != first || !self.step.has_counted_delay() {
+                time = time.plus(stage.delay);
+            }
+            if counts(&stage.cuts) {
+                return Some(time);
+            }
         }
-        if index != first || !run.step.has_counted_delay() {
-            time = time.plus(stage.delay);
-        }
-        if stage.cuts.something() {
-            return Some(time);
-        }
+        None
     }
-    None
 }
 
 /// For how long it can still be aborted, at the least: until the point of no return may be reached.
@@ -184,7 +211,8 @@ fn abortable_for(run: &Run, spec: &Sequence, now: Uptime) -> Millis {
         Step::Countdown { .. } => false,
         ref step => step.next().is_none_or(|stage| spec.no_return <= stage),
     };
-    let Some((left, first)) = run.step.resumes(now).filter(|_| !passed && !run.cause.is_by_hand()) else {
+    let Some((left, first)) = run.step.resumes(spec, now).filter(|_| !passed && !run.cause.is_by_hand())
+    else {
         return Millis::ZERO;
     };
     let counted = usize::from(first) + usize::from(run.step.has_counted_delay());

@@ -154,6 +154,7 @@ mod tests {
             permissives: Vec::new(),
             permissive_age_max: Millis(1000),
             permissive_wait: Millis(1000),
+            wait_for_logins: None,
             delay: Millis(0),
             verify: Vec::new(),
             verify_within: Millis(1000),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::safety::site::{ActionId, FeedId, PointId, RuleId, ZoneId};
-use crate::units::Millis;
+use crate::units::{Millis, Uptime};
 
 /// One staged power cut of one zone.
 #[derive(Clone, Debug)]
@@ -95,6 +95,8 @@ pub struct Stage {
     pub permissive_wait: Millis,
     /// Time between the end of the stage before and this one.
     pub delay: Millis,
+    /// The machines it waits for after its delay, so that they may shut down before.
+    pub wait_for_logins: Option<LoginWait>,
     /// What must be read back, all of it, by reads begun after the command was confirmed (S21):
     /// position and, where there is one, current or voltage.
     pub verify: Vec<Expect>,
@@ -104,6 +106,28 @@ pub struct Stage {
     pub attempts: u8,
     /// What follows when the stage fails.
     pub on_fail: OnFail,
+}
+
+/// Machines that a stage waits for: until none has logged in to a UPS any more, or the time is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginWait {
+    /// Whose logins are counted.
+    pub ups: Arc<str>,
+    /// No longer than this after the delay of the stage, whatever is counted, and all of it where nobody counts.
+    pub at_most: Millis,
+}
+
+impl Stage {
+    /// For how long it waits for machines at most.
+    #[must_use]
+    pub fn login_wait(&self) -> Millis {
+        self.wait_for_logins.as_ref().map_or(Millis::ZERO, |wait| wait.at_most)
+    }
+
+    /// When its turn comes if no machine is left, where it comes at `from` at the latest.
+    pub(super) fn without_login_wait(&self, from: Uptime) -> Uptime {
+        Uptime(from.0.saturating_sub(self.login_wait().0))
+    }
 }
 
 /// What goes without power by a stage.

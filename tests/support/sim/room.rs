@@ -315,6 +315,7 @@ impl House {
                 },
                 permissive_age_max: Millis(period.0 * 2),
                 permissive_wait: Millis::from_secs(dice.between(5, 20)),
+                wait_for_logins: None,
                 delay: Millis(dice.pick(&[0, 500, 3000])),
                 verify,
                 verify_within: Millis::from_secs(dice.between(3, 8)),

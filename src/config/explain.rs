@@ -178,7 +178,7 @@ codes! {
     SecretMissing = 602, "A secret cannot be found",
         "The credential, file or variable does not exist or is empty. Secrets are read when the configuration is loaded.";
     SecretForm = 603, "A secret has the wrong form",
-        "Webhook secrets are `whsec_` and base64 of 24 to 64 bytes. Tokens of operators have at least 16 characters and are all different.";
+        "Webhook secrets are `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of an Ed25519 key: its seed of 32 bytes, or seed and public key. Tokens of operators have at least 16 characters and are all different.";
     OpenWithoutOperators = 604, "The page is open to the network without operators",
         "Off loopback, everybody who can reach the port would be anonymous. Name operators with tokens, or listen on 127.0.0.1.";
     PlainText = 605, "MQTT would go over the network in plain text",
@@ -193,6 +193,10 @@ codes! {
         "Such targets are refused when messages are sent, unless allow_private = true is written.";
     BadTopic = 610, "A topic or client id cannot be used",
         "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
+    PresetSecret = 611, "The secret of a target does not fit its preset",
+        "`standard` and `cloudevents` sign with `secret`, or with each of `secrets` while keys are being rotated. `pagerduty` needs the routing key of the integration, `ntfy` takes an access token. `slack` and `teams` have no secret besides their address, which is therefore given by reference: url = { credential = \"name\" }. `alertmanager` has none.";
+    TargetHears = 612, "What a target hears does not fit it",
+        "An Alertmanager takes alarms only, and `escalate_after` waits for the acknowledgement of alarms: sequences and notices need a target of their own.";
     OneVoteCuts = 701, "One channel alone can cut",
         "The sequence is armed and its trigger needs one vote of several channels: a single sensor that fails high cuts power.";
     OneLinkVotes = 708, "All votes come over one link",
@@ -207,6 +211,8 @@ codes! {
         "After a restart or a replug /dev/ttyUSB0 may be another adapter: the devices of one line would be taken for those of another. The names in /dev/serial/by-id and /dev/serial/by-path stay.";
     AddressTaken = 707, "Two links have the same address",
         "Many panels serve one client only, and a gateway puts both links on one line all the same. Units behind one address usually share one link; two are right where the server is known to serve several clients and one of them must not wait for the other.";
+    NobodyHears = 709, "No target hears what is about no zone",
+        "Alarms of emberwatch itself, such as a full disk or a broker that is down, are about no zone. Every target names `zones`, waits with `escalate_after` or leaves alarms out, so nobody would be told of them.";
     LinkOverload = 706, "A link is asked for more than it can carry",
         "The polls of the link's devices take more line time than there is, or some cannot be done before they fall due again. Readings will be late, and values may be called stale. Poll more slowly, spread the devices over more links, or raise the baud rate. Before devices are measured, usual answering times are assumed: `emberwatch check --plan` shows them.";
 }

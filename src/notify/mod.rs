@@ -1,18 +1,30 @@
-//! Who is told, when, and why: webhooks signed by the Standard Webhooks scheme.
+//! Who is told, when, and why: webhooks of several forms, and mail.
 //!
 //! ```text
-//! facts ─► message (JSON, signed on each try) ─► queue per target (most urgent first) ─► one task per target
+//! facts ─► ear (zone, kind, priority, unacknowledged?) ─► preset (its bytes) ─► queue (most urgent first) ─► courier
+//!                                                    └─► what stands (Alertmanager) ─► teller
 //! ```
 //!
-//! Targets do not know of each other: one that is slow or dead delays no other. A message is delivered when a
-//! target answers 2xx; until then it is tried again under the same id, and an alarm says that people are not
-//! being reached. What a message says to people is written elsewhere and taken as [`Texts`].
+//! Each target has all of this for itself, in one task: one that is slow or dead delays no other. A message is
+//! delivered when a target answers 2xx; until then it is tried again under the same id, and an alarm says that
+//! people are not being reached. What a message says to people is written elsewhere and taken as [`Texts`].
 
 mod address;
+mod courier;
+mod ear;
+mod escalate;
+mod http;
 mod message;
 pub mod options;
+mod outbox;
+mod parcel;
+mod preset;
 mod queue;
+mod route;
 mod sign;
+mod standing;
+mod telling;
+mod way;
 mod webhook;
 
 use crate::safety::alarm::AlarmChange;
@@ -20,7 +32,11 @@ use crate::safety::sequence::{Notice, SequenceChange};
 use crate::safety::site::Site;
 use crate::units::Now;
 
-pub use webhook::{Counts, SetupFault, WebhookHandle, spawn};
+pub use http::{Answer, SetupFault};
+pub use outbox::Counts;
+pub use preset::pagerduty::URL as PAGERDUTY_URL;
+pub use sign::is_key;
+pub use webhook::{Common, TargetHandle, spawn};
 
 /// Sentences for people.
 pub trait Texts: Send + Sync + 'static {

@@ -6,10 +6,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
-use crate::exchange::Publication;
+use crate::exchange::{FaultReport, Publication};
 use crate::field::Field;
 use crate::notify::options::WebhookOptions;
-use crate::notify::{self, Texts};
+use crate::notify::{self, Common, Texts};
 use crate::runtime::Ears;
 use crate::runtime::control::{Listening, People, Recordings, Served, socket_in};
 use crate::runtime::supervise::supervise;
@@ -68,40 +68,34 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
             }
         }));
     }
+    // One report for all who tell people: the alarm goes when none of them fails any more.
+    let common = Common {
+        site: Arc::clone(&ears.site),
+        boot: ears.boot.clone(),
+        texts: Arc::new(Sentences),
+        fault: FaultReport::new(ears.inbox.clone(), SystemFault::Webhook),
+        stop: ears.stop.clone(),
+    };
     for options in loaded.webhooks.clone() {
-        edges.spawn(supervise("webhook", ears.clone(), webhook(ears.clone(), options)));
+        edges.spawn(supervise("webhook", ears.clone(), target(ears, &common, options)));
     }
 }
 
-/// One webhook target, as something that can be started again.
-fn webhook(
-    at: Ears,
+/// One target of messages, as something that can be started again.
+fn target(
+    ears: &Ears,
+    common: &Common,
     options: WebhookOptions,
-) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
-    let texts: Arc<dyn Texts> = Arc::new(Sentences);
+) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> + use<> {
+    let (at, common) = (ears.clone(), common.clone());
     move || {
-        let targets = std::slice::from_ref(&options);
-        let started = notify::spawn(
-            targets,
-            &at.site,
-            &at.boot,
-            &at.facts.subscribe(),
-            at.inbox.clone(),
-            &at.stop,
-            &texts,
-        );
+        let started = notify::spawn(&options, &common, at.facts.subscribe());
         let inbox = at.inbox.clone();
         Box::pin(async move {
             match started {
-                Ok(handles) => {
-                    let mut well = true;
-                    for handle in handles {
-                        well &= handle.task.await.is_ok();
-                    }
-                    well
-                }
+                Ok(handle) => handle.task.await.is_ok(),
                 Err(fault) => {
-                    tracing::error!(%fault, "a webhook cannot be used");
+                    tracing::error!(%fault, "a target of messages cannot be used");
                     let _ = inbox.send(vec![failing(SystemFault::Webhook)]).await;
                     true
                 }

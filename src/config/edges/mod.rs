@@ -2,6 +2,8 @@
 //!
 //! These are data paths, so they may have defaults; nothing about safety is decided here.
 
+mod address;
+mod hears;
 mod mqtt;
 mod url;
 mod web;
@@ -9,6 +11,7 @@ mod webhook;
 
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
+use crate::config::names::Names;
 use crate::config::node::At;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
@@ -67,10 +70,17 @@ pub(super) struct Edges {
 const QUEUE: std::ops::RangeInclusive<i64> = 10..=10_000_000;
 
 /// Reads the tables of all edges.
-pub(super) fn read(desk: &mut Desk, root: &mut Table, env: Environment, gateway: &str) -> Edges {
+pub(super) fn read(
+    desk: &mut Desk,
+    root: &mut Table,
+    env: Environment,
+    gateway: &str,
+    zones: &Names,
+) -> Edges {
     let mqtt = root.table(desk, "mqtt").and_then(|table| mqtt::read(desk, table, env, gateway));
     let influx = root.table(desk, "influx").and_then(|table| influx(desk, table, env));
-    let webhooks = webhook::read(desk, root, env);
+    let webhooks = webhook::read(desk, root, env, zones);
+    hears::check_all(desk, root.at, webhooks.iter().map(|webhook| &webhook.hears));
     let web = root.table(desk, "web").and_then(|table| web::read(desk, table, env));
     let log = root.table(desk, "log");
     Edges { mqtt, influx, webhooks, web, log: read_log(desk, log) }

@@ -9,9 +9,9 @@ mod site;
 use std::sync::Arc;
 
 use emberwatch::clock;
-use emberwatch::exchange::Publication;
-use emberwatch::notify::options::WebhookOptions;
-use emberwatch::notify::{SetupFault, Texts, WebhookHandle, spawn};
+use emberwatch::exchange::{FaultReport, Publication};
+use emberwatch::notify::options::{Hears, Preset, WebhookOptions};
+use emberwatch::notify::{Common, SetupFault, TargetHandle, Texts, spawn};
 use emberwatch::safety::alarm::AlarmChange;
 use emberwatch::safety::fact::{Fact, Input};
 use emberwatch::safety::risk::Level;
@@ -43,19 +43,31 @@ impl Texts for Plain {
 struct Running {
     facts: broadcast::Sender<Arc<Publication>>,
     inputs: mpsc::Receiver<Vec<Input>>,
-    handles: Vec<WebhookHandle>,
+    handles: Vec<TargetHandle>,
     stop: CancellationToken,
 }
 
 fn options(url: String) -> WebhookOptions {
     WebhookOptions {
         name: "ops".into(),
-        url,
-        secret: SECRET.into(),
-        priority_min: Priority::Medium,
+        preset: Preset::Standard { keys: vec![SECRET.into()] },
+        url: url.into(),
+        url_backup: None,
+        hears: Hears { priority_min: Some(Priority::Medium), ..Hears::default() },
         timeout: Millis(2000),
         queued_max: 100,
         allow_private: true,
+        ca: None,
+    }
+}
+
+fn common(inbox: mpsc::Sender<Vec<Input>>, stop: &CancellationToken) -> Common {
+    Common {
+        site: site::site(),
+        boot: "boot-a".into(),
+        texts: Arc::new(Plain),
+        fault: FaultReport::new(inbox, SystemFault::Webhook),
+        stop: stop.clone(),
     }
 }
 
@@ -63,8 +75,9 @@ fn start(targets: &[WebhookOptions]) -> Running {
     let (facts, hearing) = broadcast::channel(64);
     let (inbox, inputs) = mpsc::channel(64);
     let stop = CancellationToken::new();
-    let texts: Arc<dyn Texts> = Arc::new(Plain);
-    let handles = spawn(targets, &site::site(), "boot-a", &hearing, inbox, &stop, &texts).unwrap();
+    let common = common(inbox, &stop);
+    let one = |target| spawn(target, &common.clone(), hearing.resubscribe()).unwrap();
+    let handles = targets.iter().map(one).collect();
     Running { facts, inputs, handles, stop }
 }
 
@@ -230,16 +243,14 @@ async fn alarms_below_the_targets_priority_are_not_sent_and_a_stop_ends_the_task
 async fn private_targets_and_bad_secrets_are_refused_at_the_start() {
     let (_facts, hearing) = broadcast::channel(1);
     let (inbox, _inputs) = mpsc::channel(1);
-    let stop = CancellationToken::new();
-    let texts: Arc<dyn Texts> = Arc::new(Plain);
-    let try_with = |target: WebhookOptions| {
-        spawn(&[target], &site::site(), "boot-a", &hearing, inbox.clone(), &stop, &texts).err()
-    };
+    let common = common(inbox, &CancellationToken::new());
+    let try_with = |target: WebhookOptions| spawn(&target, &common, hearing.resubscribe()).err();
     for url in ["http://127.0.0.1/", "http://[::1]/", "http://192.168.0.9:8080/x"] {
         let private = WebhookOptions { allow_private: false, ..options(url.into()) };
         assert!(matches!(try_with(private), Some(SetupFault::Private { .. })), "{url}");
     }
-    let bad = WebhookOptions { secret: "whsec_AAAA".into(), ..options("http://example.org/".into()) };
+    let preset = Preset::Standard { keys: vec!["whsec_AAAA".into()] };
+    let bad = WebhookOptions { preset, ..options("http://example.org/".into()) };
     assert!(matches!(try_with(bad), Some(SetupFault::Secret { .. })));
     assert!(matches!(try_with(options("ftp://example.org".into())), Some(SetupFault::Url { .. })));
 }

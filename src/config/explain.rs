@@ -197,6 +197,8 @@ codes! {
         "`standard` and `cloudevents` sign with `secret`, or with each of `secrets` while keys are being rotated. `pagerduty` needs the routing key of the integration, `ntfy` takes an access token. `slack` and `teams` have no secret besides their address, which is therefore given by reference: url = { credential = \"name\" }. `alertmanager` has none.";
     TargetHears = 612, "What a target hears does not fit it",
         "An Alertmanager takes alarms only, and `escalate_after` waits for the acknowledgement of alarms: sequences and notices need a target of their own.";
+    Mail = 613, "A mail target cannot be used",
+        "It needs a server and its port, `tls` (\"implicit\" for port 465, \"starttls\" for port 587, \"none\" only where the network is trusted, with allow_plaintext = true), valid addresses, and either both of `user` and `password` or neither.";
     OneVoteCuts = 701, "One channel alone can cut",
         "The sequence is armed and its trigger needs one vote of several channels: a single sensor that fails high cuts power.";
     OneLinkVotes = 708, "All votes come over one link",

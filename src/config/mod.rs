@@ -51,7 +51,7 @@ use crate::config::secrets::Environment;
 use crate::config::table::Table;
 use crate::field::budget::Budget;
 use crate::field::options::LinkOptions;
-use crate::notify::options::WebhookOptions;
+use crate::notify::options::{HeartbeatOptions, MailOptions, WebhookOptions};
 use crate::safety::site::{Site, TABLE_MAX};
 use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::mqtt::options::MqttOptions;
@@ -75,6 +75,10 @@ pub struct Loaded {
     pub influx: Option<InfluxOptions>,
     /// Webhook targets.
     pub webhooks: Vec<WebhookOptions>,
+    /// Recipients of mail.
+    pub mails: Vec<MailOptions>,
+    /// Services that notice when emberwatch is gone.
+    pub heartbeats: Vec<HeartbeatOptions>,
     /// The local page and API, if wanted.
     pub web: Option<WebOptions>,
     /// Where journal and memory are kept; absolute.
@@ -203,6 +207,8 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         mqtt: edges.mqtt,
         influx: edges.influx,
         webhooks: edges.webhooks,
+        mails: edges.mails,
+        heartbeats: edges.heartbeats,
         web: edges.web,
         state_dir: state_dir?,
         log: edges.log,

@@ -44,8 +44,16 @@ pub enum SetupFault {
         /// The target's name.
         target: String,
     },
-    /// The file of authorities cannot be read.
-    #[error("webhook {target}: its `ca` cannot be used: {why}")]
+    /// Not an address of mail.
+    #[error("mail {target}: `{address}` is no address")]
+    Address {
+        /// The target's name.
+        target: String,
+        /// What was written.
+        address: String,
+    },
+    /// The authorities cannot be used.
+    #[error("{target}: its authorities cannot be used: {why}")]
     Authority {
         /// The target's name.
         target: String,

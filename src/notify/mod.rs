@@ -13,7 +13,9 @@ mod address;
 mod courier;
 mod ear;
 mod escalate;
+mod heartbeat;
 mod http;
+mod mail;
 mod message;
 pub mod options;
 mod outbox;
@@ -24,6 +26,7 @@ mod route;
 mod sign;
 mod standing;
 mod telling;
+mod trial;
 mod way;
 mod webhook;
 
@@ -32,11 +35,14 @@ use crate::safety::sequence::{Notice, SequenceChange};
 use crate::safety::site::Site;
 use crate::units::Now;
 
+pub use heartbeat::spawn_heartbeat;
 pub use http::{Answer, SetupFault};
+pub use mail::is_mail_address;
 pub use outbox::Counts;
 pub use preset::pagerduty::URL as PAGERDUTY_URL;
 pub use sign::is_key;
-pub use webhook::{Common, TargetHandle, spawn};
+pub use trial::{Trial, try_heartbeat, try_mail, try_webhook};
+pub use webhook::{Common, TargetHandle, spawn, spawn_mail};
 
 /// Sentences for people.
 pub trait Texts: Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! How a parcel leaves: by HTTP to one address or two.
+//! How a parcel leaves: by HTTP to one address or two, or by mail.
 //!
 //! The second address is used from the first failure of the first one on, and as long as that one fails both get
 //! what is said, side by side: it is delivered when either takes it. The first one must not fail unseen, so its
@@ -9,11 +9,13 @@ use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::notify::http::{Target, Verdict};
+use crate::notify::mail::Mailer;
 use crate::notify::parcel::Parcel;
 
 /// How parcels leave.
 pub(super) enum Way {
     Http(Http),
+    Mail(Mailer),
 }
 
 /// One target, with the state of its first address.
@@ -33,6 +35,7 @@ impl Way {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Http(http) => &http.target.name,
+            Self::Mail(mailer) => &mailer.name,
         }
     }
 
@@ -40,12 +43,14 @@ impl Way {
     pub(super) const fn is_degraded(&self) -> bool {
         match self {
             Self::Http(http) => http.degraded,
+            Self::Mail(_) => false,
         }
     }
 
     pub(super) async fn deliver(&mut self, parcel: &Parcel) -> Verdict {
         match self {
             Self::Http(http) => http.deliver(parcel).await,
+            Self::Mail(mailer) => mailer.send(&parcel.id, &parcel.line, &parcel.body).await,
         }
     }
 
@@ -56,6 +61,7 @@ impl Way {
                 let first = http.target.post(&http.target.url, &parcel.id, &parcel.body).await;
                 http.degraded = first != Verdict::Delivered;
             }
+            Self::Mail(_) => {}
         }
     }
 }

@@ -11,8 +11,9 @@ use crate::notify::Texts;
 use crate::notify::courier::Courier;
 use crate::notify::ear::Ear;
 use crate::notify::http::{self, SetupFault, Target};
+use crate::notify::mail::Mailer;
 use crate::notify::message::{Handling, Maker};
-use crate::notify::options::WebhookOptions;
+use crate::notify::options::{MailOptions, WebhookOptions};
 use crate::notify::outbox::{Counts, Outbox};
 use crate::notify::parcel::Packer;
 use crate::notify::preset::Renderer;
@@ -80,6 +81,21 @@ pub fn spawn(
         None => tell_what_stands(ear, way, common, hearing, &outbox),
     };
     Ok(TargetHandle { name, outbox, task })
+}
+
+/// Starts mailing what is heard, in a task of its own. Needs a tokio runtime.
+pub fn spawn_mail(
+    options: &MailOptions,
+    common: &Common,
+    hearing: Hearing,
+) -> Result<TargetHandle, SetupFault> {
+    let way = Way::Mail(Mailer::new(options, &common.site.gateway)?);
+    let outbox = Arc::new(Outbox::new(options.queued_max));
+    let maker = common.maker(clock::uptime());
+    let ear = Ear::new(maker.clone(), options.hears.clone());
+    let packer = Packer::new(Renderer::Mail, maker);
+    let task = deliver(ear, way, packer, Renderer::Mail, common, hearing, &outbox);
+    Ok(TargetHandle { name: options.name.clone(), outbox, task })
 }
 
 impl Common {

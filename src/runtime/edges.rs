@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Loaded;
-use crate::exchange::{FaultReport, Publication};
+use crate::exchange::{FaultReport, Hearing, Publication};
 use crate::field::Field;
-use crate::notify::options::WebhookOptions;
-use crate::notify::{self, Common, Texts};
+use crate::notify::{self, Common, SetupFault, Texts};
 use crate::runtime::Ears;
 use crate::runtime::control::{Listening, People, Recordings, Served, socket_in};
 use crate::runtime::supervise::supervise;
@@ -24,7 +23,7 @@ use crate::web::options::WebOptions;
 use crate::web::{self, Screen};
 use crate::wire::{Board, text};
 
-/// Starts MQTT, InfluxDB and the webhooks, as far as they are configured.
+/// Starts MQTT, InfluxDB, webhooks, mail and heartbeats, as far as they are configured.
 pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>) {
     if let Some(options) = loaded.mqtt.clone() {
         let at = ears.clone();
@@ -77,23 +76,35 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         stop: ears.stop.clone(),
     };
     for options in loaded.webhooks.clone() {
-        edges.spawn(supervise("webhook", ears.clone(), target(ears, &common, options)));
+        let start = move |common: &Common, hearing| Ok(notify::spawn(&options, common, hearing)?.task);
+        edges.spawn(supervise("webhook", ears.clone(), target(ears, &common, start)));
+    }
+    for options in loaded.mails.clone() {
+        let start = move |common: &Common, hearing| Ok(notify::spawn_mail(&options, common, hearing)?.task);
+        edges.spawn(supervise("mail", ears.clone(), target(ears, &common, start)));
+    }
+    for options in loaded.heartbeats.clone() {
+        let start = move |common: &Common, hearing| notify::spawn_heartbeat(&options, common, hearing);
+        edges.spawn(supervise("heartbeat", ears.clone(), target(ears, &common, start)));
     }
 }
 
 /// One target of messages, as something that can be started again.
-fn target(
+fn target<S>(
     ears: &Ears,
     common: &Common,
-    options: WebhookOptions,
-) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> + use<> {
+    mut start: S,
+) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> + use<S>
+where
+    S: FnMut(&Common, Hearing) -> Result<JoinHandle<()>, SetupFault>,
+{
     let (at, common) = (ears.clone(), common.clone());
     move || {
-        let started = notify::spawn(&options, &common, at.facts.subscribe());
+        let started = start(&common, at.facts.subscribe());
         let inbox = at.inbox.clone();
         Box::pin(async move {
             match started {
-                Ok(handle) => handle.task.await.is_ok(),
+                Ok(task) => task.await.is_ok(),
                 Err(fault) => {
                     tracing::error!(%fault, "a target of messages cannot be used");
                     let _ = inbox.send(vec![failing(SystemFault::Webhook)]).await;

@@ -42,6 +42,18 @@ impl Alert {
         Self { labels, annotations, starts_at: alarm.since.clone() }
     }
 
+    /// An alert that says that nothing has happened.
+    pub(in crate::notify) fn test(telling: &Telling<'_>) -> Self {
+        let labels = json!({
+            "alertname": "emberwatch-test",
+            "site": telling.data.site,
+            "gateway": telling.data.gateway,
+            "severity": telling.severity().word(),
+        });
+        let annotations = json!({ "summary": telling.headline() });
+        Self { labels, annotations, starts_at: telling.timestamp.clone() }
+    }
+
     /// As it is posted: `ends_at` in the past is the end of it, in the future the time until which it is believed
     /// without being told again.
     pub(in crate::notify) fn posted(&self, ends_at: &str) -> Value {

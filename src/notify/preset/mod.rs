@@ -8,7 +8,7 @@ pub(super) mod alertmanager;
 mod cloudevents;
 mod mail;
 mod ntfy;
-pub mod pagerduty;
+pub(super) mod pagerduty;
 mod slack;
 mod standard;
 mod teams;

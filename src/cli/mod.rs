@@ -10,6 +10,7 @@ mod drill;
 mod evaluate;
 mod journal;
 mod logging;
+mod notify;
 mod probe;
 mod profile;
 mod record;
@@ -67,6 +68,8 @@ enum Command {
     Alarms(alarms::AlarmsArgs),
     /// The journal on disk: verify it, show it, export it.
     Journal(journal::JournalArgs),
+    /// Try the targets of messages: webhooks, mail, heartbeats.
+    Notify(notify::NotifyArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
     Check(check::CheckArgs),
     /// Find the units of a link and the profiles that fit them; reads only.
@@ -155,6 +158,7 @@ pub fn main() -> ExitCode {
         Command::Drill(args) => drill::drill(&args),
         Command::Alarms(args) => alarms::alarms(&args),
         Command::Journal(args) => journal::journal(&args),
+        Command::Notify(args) => notify::notify(&args),
         Command::Check(args) => check::check(&args),
         Command::Scan(args) => scan::scan(&args),
         Command::Probe(args) => probe::probe(&args),

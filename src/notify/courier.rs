@@ -96,12 +96,13 @@ impl Courier {
     }
 
     fn forget_the_old(&self) {
-        let (mut queue, now) = (self.outbox.queue(), clock::uptime());
-        while let Some(id) =
-            queue.first().filter(|it| AGE_MAX < now.since(it.made)).map(|it| Arc::clone(&it.id))
-        {
-            queue.remove(&id);
+        let now = clock::uptime();
+        loop {
+            let old = self.outbox.queue().first().filter(|it| AGE_MAX < now.since(it.made)).cloned();
+            let Some(message) = old else { return };
+            self.outbox.queue().remove(&message.id);
             add(&self.outbox.dropped, 1);
+            self.outbox.receipt(message.handling.notice, false);
         }
     }
 
@@ -146,6 +147,7 @@ impl Courier {
         }
         add(&self.outbox.delivered, (before - queue.len()) as u64);
         drop(queue);
+        self.outbox.receipt(parcel.notice, true);
         self.last = Some(parcel.clone());
     }
 
@@ -159,6 +161,7 @@ impl Courier {
             self.packer.close(parcel);
             self.outbox.queue().remove(&parcel.id);
             add(&self.outbox.rejected, 1);
+            self.outbox.receipt(parcel.notice, false);
         }
         jittered(wait)
     }

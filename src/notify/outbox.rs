@@ -1,11 +1,14 @@
 //! What waits for one target and what became of the rest: shared by who hears, who delivers and who asks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::exchange::Inbox;
 use crate::notify::queue::{Message, Queue};
+use crate::safety::fact::Input;
+use crate::safety::site::SequenceId;
 
 /// What became of messages to one target since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Counts {
 /// The outbox of one target.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    name: Arc<str>,
+    inbox: Inbox,
     queue: Mutex<Queue>,
     /// Something was put in.
     pub(super) filled: Notify,
@@ -38,8 +43,10 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(queued_max: usize) -> Self {
+    pub(super) fn new(name: &str, queued_max: usize, inbox: Inbox) -> Self {
         Self {
+            name: Arc::from(name),
+            inbox,
             queue: Mutex::new(Queue::new(queued_max)),
             filled: Notify::new(),
             delivered: AtomicU64::new(0),
@@ -56,8 +63,20 @@ impl Outbox {
 
     pub(super) fn put(&self, message: Message) {
         let dropped = self.queue().put(message);
-        add(&self.dropped, dropped);
+        add(&self.dropped, dropped.len() as u64);
+        for message in dropped {
+            self.receipt(message.handling.notice, false);
+        }
         self.filled.notify_one();
+    }
+
+    /// Says that a notice has come to its end here. Never waits: what finds the inbox full is only in the log.
+    pub(super) fn receipt(&self, notice: Option<(SequenceId, u64)>, taken: bool) {
+        let Some((sequence, notice)) = notice else { return };
+        let input = Input::Delivered { sequence, notice, target: Arc::clone(&self.name), taken };
+        if self.inbox.try_send(vec![input]).is_err() {
+            tracing::warn!(target = %self.name, notice, taken, "receipt of a notice not recorded");
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -61,8 +61,8 @@ impl Queue {
         Self { messages: BTreeMap::new(), next: 0, messages_max: messages_max.max(1) }
     }
 
-    /// Returns how many were dropped to make room.
-    pub(super) fn put(&mut self, message: Message) -> u64 {
+    /// Returns what was dropped to make room.
+    pub(super) fn put(&mut self, message: Message) -> Vec<Message> {
         let places: Vec<Place> = self
             .messages
             .iter()
@@ -78,10 +78,9 @@ impl Queue {
         }
         self.messages.insert((Reverse(message.handling.urgency), self.next), message);
         self.next += 1;
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while self.messages_max < self.messages.len() {
-            self.drop_one();
-            dropped += 1;
+            dropped.extend(self.drop_one());
         }
         dropped
     }
@@ -117,13 +116,10 @@ impl Queue {
         self.messages.len()
     }
 
-    fn drop_one(&mut self) {
-        let Some((least, _)) = self.messages.last_key_value() else { return };
-        let urgency = least.0;
-        let oldest = self.messages.range((urgency, 0)..).next().map(|(place, _)| *place);
-        if let Some(place) = oldest {
-            self.messages.remove(&place);
-        }
+    fn drop_one(&mut self) -> Option<Message> {
+        let urgency = self.messages.last_key_value()?.0.0;
+        let oldest = *self.messages.range((urgency, 0)..).next()?.0;
+        self.messages.remove(&oldest)
     }
 }
 
@@ -177,7 +173,7 @@ mod tests {
         queue.put(message("1", "a", Urgency::Critical));
         queue.put(message("2", "b", Urgency::Low));
         queue.put(message("3", "c", Urgency::Low));
-        assert_eq!(queue.put(message("4", "d", Urgency::High)), 1);
+        assert_eq!(queue.put(message("4", "d", Urgency::High)).len(), 1);
         assert_eq!(drain(&mut queue), ["1", "4", "3"]);
     }
 }

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::exchange::{FaultReport, Hearing};
+use crate::exchange::{FaultReport, Hearing, Inbox};
 use crate::notify::Texts;
 use crate::notify::courier::Courier;
 use crate::notify::ear::Ear;
@@ -37,6 +37,8 @@ pub struct Common {
     pub boot: String,
     /// Sentences for people.
     pub texts: Arc<dyn Texts>,
+    /// Where receipts of notices go.
+    pub inbox: Inbox,
     /// Told when people are not being reached.
     pub fault: FaultReport,
     /// The end of it.
@@ -70,7 +72,7 @@ pub fn spawn(
     // Without a provider the TLS client would panic when it is built; a second installation is refused.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let way = Way::http(Target::new(options)?);
-    let outbox = Arc::new(Outbox::new(options.queued_max));
+    let outbox = Arc::new(Outbox::new(&options.name, options.queued_max, common.inbox.clone()));
     let maker = common.maker(clock::uptime());
     let ear = Ear::new(maker.clone(), options.hears.clone());
     let name = options.name.clone();
@@ -90,7 +92,7 @@ pub fn spawn_mail(
     hearing: Hearing,
 ) -> Result<TargetHandle, SetupFault> {
     let way = Way::Mail(Mailer::new(options, &common.site.gateway)?);
-    let outbox = Arc::new(Outbox::new(options.queued_max));
+    let outbox = Arc::new(Outbox::new(&options.name, options.queued_max, common.inbox.clone()));
     let maker = common.maker(clock::uptime());
     let ear = Ear::new(maker.clone(), options.hears.clone());
     let packer = Packer::new(Renderer::Mail, maker);

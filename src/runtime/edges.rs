@@ -72,6 +72,7 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         site: Arc::clone(&ears.site),
         boot: ears.boot.clone(),
         texts: Arc::new(Sentences),
+        inbox: ears.inbox.clone(),
         fault: FaultReport::new(ears.inbox.clone(), SystemFault::Webhook),
         stop: ears.stop.clone(),
     };

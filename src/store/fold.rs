@@ -116,7 +116,8 @@ impl Fold {
             | Body::Followed { .. }
             | Body::Refused { .. }
             | Body::Answer { .. }
-            | Body::Fault { .. } => {}
+            | Body::Fault { .. }
+            | Body::Delivered { .. } => {}
         }
     }
 

@@ -194,6 +194,7 @@ fn take_fault(bytes: &mut Bytes<'_>) -> Option<ReadFault> {
 const ANSWERED: u8 = 0;
 const ASKED: u8 = 1;
 const SYSTEM: u8 = 2;
+const DELIVERED: u8 = 8;
 
 fn put_other(out: &mut Vec<u8>, input: &Input) {
     match input {
@@ -260,6 +261,13 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             put_text(out, name);
             out.push(u8::from(*failing));
         }
+        Input::Delivered { sequence, notice, target, taken } => {
+            out.push(DELIVERED);
+            put(out, u64::from(sequence.0));
+            put(out, *notice);
+            put_text(out, target);
+            out.push(u8::from(*taken));
+        }
     }
 }
 
@@ -308,6 +316,11 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
             let name = bytes.text()?;
             let fault = SystemFault::TABLE.iter().find(|known| known.1 == name)?.0;
             Some(Input::System { fault, failing: bytes.byte()? == 1 })
+        }
+        DELIVERED => {
+            let (sequence, notice) = (SequenceId(bytes.small()?), bytes.number()?);
+            let target = bytes.text()?.into();
+            Some(Input::Delivered { sequence, notice, target, taken: bytes.byte()? == 1 })
         }
         _ => None,
     }

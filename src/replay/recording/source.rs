@@ -53,7 +53,7 @@ impl<R: Read> RecordingSource<R> {
             Input::Asked { by, request } => {
                 self.request(&request).map(|request| Input::Asked { by, request })
             }
-            Input::Answered { .. } | Input::System { .. } => Some(input),
+            Input::Answered { .. } | Input::System { .. } | Input::Delivered { .. } => Some(input),
         };
         self.foreign += u64::from(known.is_none());
         known

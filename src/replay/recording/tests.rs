@@ -68,6 +68,9 @@ fn steps() -> Vec<Step> {
     all.push(Step { now: now(1100), inputs: inputs.collect() });
     let inputs = SystemFault::TABLE.into_iter().map(|(fault, _)| Input::System { fault, failing: true });
     all.push(Step { now: now(1200), inputs: inputs.collect() });
+    let receipt =
+        |taken| Input::Delivered { sequence: SequenceId(1), notice: 7, target: "owners".into(), taken };
+    all.push(Step { now: now(1250), inputs: vec![receipt(true), receipt(false)] });
     // The wall clock steps back by an hour.
     let stepped = Now { wall: WallTime(now(1300).wall.0 - 3_600_000), ..now(1300) };
     all.push(Step { now: stepped, inputs: vec![sample(1, 1290, Ok(23.4)), sample(0, 1290, Ok(-0.1))] });

@@ -67,6 +67,7 @@ const CLIENTS: [(&str, &[&str]); 8] = [
     ("influxdb2", &["sinks/influx"]),
     ("axum", &["web/"]),
     ("reqwest", &["notify/", "sinks/influx"]),
+    ("lettre", &["notify/"]),
     ("mqtt5", &["sim/", "cli/demo"]),
 ];
 

@@ -66,11 +66,15 @@ pub(crate) fn notify(args: &NotifyArgs) -> Exit {
         return if target.is_some() { Exit::Usage } else { Exit::No };
     }
     if *json {
-        rows.iter().for_each(|row| print(&row.json().to_string()));
+        for row in &rows {
+            print(&row.json().to_string());
+        }
     } else {
         let head = ["TARGET", "KIND", "STATUS", "TIME", "ANSWER"].map(str::to_owned).to_vec();
         let cells = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect::<Vec<_>>();
-        table::lines(&cells).iter().for_each(|line| print(line));
+        for line in table::lines(&cells) {
+            print(&line);
+        }
     }
     for key in keys {
         say(&key);

@@ -18,13 +18,16 @@ const RESOLVE_MAX: Duration = Duration::from_secs(2);
 /// Asks a name server.
 type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
+/// A name with what was found for it.
+type Found = (String, Vec<SocketAddr>);
+
 /// Resolves names and leaves out addresses that are not allowed.
 #[derive(Clone)]
 pub(super) struct Guard {
     allow_private: bool,
     lookup: Lookup,
     /// What was found last; taken away by the one use that is made of it when nothing is found.
-    good: Arc<Mutex<Option<(String, Vec<SocketAddr>)>>>,
+    good: Arc<Mutex<Option<Found>>>,
 }
 
 impl Guard {
@@ -59,7 +62,7 @@ impl Guard {
         }
     }
 
-    fn good(&self) -> std::sync::MutexGuard<'_, Option<(String, Vec<SocketAddr>)>> {
+    fn good(&self) -> std::sync::MutexGuard<'_, Option<Found>> {
         self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -50,12 +50,11 @@ pub async fn try_webhook(
     let maker = maker(site, now);
     let id = maker.id(format_args!("test"));
     let (mut body, mut end) = (Vec::new(), None);
-    maker.test(&options.name, Moment { id: &id, seq: 0, now }, &mut |_, telling| match renderer(options) {
-        Some(renderer) => {
+    maker.test(&options.name, Moment { id: &id, seq: 0, now }, &mut |_, telling| {
+        if let Some(renderer) = renderer(options) {
             body = renderer.render(telling).unwrap_or_default();
             end = renderer.end_of_test(telling);
-        }
-        None => {
+        } else {
             let until = rfc3339(WallTime(now.wall.0.saturating_add_unsigned(TEST_STANDS_FOR.0)));
             body = serde_json::to_vec(&[Alert::test(telling).posted(&until)]).unwrap_or_default();
         }

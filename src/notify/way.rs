@@ -15,7 +15,7 @@ use crate::notify::parcel::Parcel;
 /// How parcels leave.
 pub(super) enum Way {
     Http(Http),
-    Mail(Mailer),
+    Mail(Box<Mailer>),
 }
 
 /// One target, with the state of its first address.

@@ -78,7 +78,7 @@ pub fn spawn(
     let name = options.name.clone();
     let task = match http::renderer(options) {
         Some(renderer) => {
-            deliver(ear, way, Packer::new(renderer.clone(), maker), renderer, common, hearing, &outbox)
+            deliver(ear, (way, Packer::new(renderer.clone(), maker)), renderer, common, hearing, &outbox)
         }
         None => tell_what_stands(ear, way, common, hearing, &outbox),
     };
@@ -91,12 +91,12 @@ pub fn spawn_mail(
     common: &Common,
     hearing: Hearing,
 ) -> Result<TargetHandle, SetupFault> {
-    let way = Way::Mail(Mailer::new(options, &common.site.gateway)?);
+    let way = Way::Mail(Box::new(Mailer::new(options, &common.site.gateway)?));
     let outbox = Arc::new(Outbox::new(&options.name, options.queued_max, common.inbox.clone()));
     let maker = common.maker(clock::uptime());
     let ear = Ear::new(maker.clone(), options.hears.clone());
     let packer = Packer::new(Renderer::Mail, maker);
-    let task = deliver(ear, way, packer, Renderer::Mail, common, hearing, &outbox);
+    let task = deliver(ear, (way, packer), Renderer::Mail, common, hearing, &outbox);
     Ok(TargetHandle { name: options.name.clone(), outbox, task })
 }
 
@@ -110,23 +110,22 @@ impl Common {
 /// A task that hears, renders and delivers message by message.
 pub(super) fn deliver(
     ear: Ear,
-    way: Way,
-    packer: Packer,
+    (way, packer): (Way, Packer),
     renderer: Renderer,
     common: &Common,
     hearing: Hearing,
     outbox: &Arc<Outbox>,
 ) -> JoinHandle<()> {
+    let takes_starts = renderer.takes_starts();
     let mut put = {
         let outbox = Arc::clone(outbox);
-        let renderer = renderer.clone();
         move |handling: Handling, telling: &Telling<'_>| {
             if let Some(message) = message(&renderer, handling, telling) {
                 outbox.put(message);
             }
         }
     };
-    if renderer.takes_starts() {
+    if takes_starts {
         ear.started(&common.boot, clock::now(), &mut put);
     }
     let listening = ear.listen(hearing, Arc::clone(outbox), put);

@@ -3,12 +3,10 @@
 use crate::notify::telling::Telling;
 
 pub(super) fn render(telling: &Telling<'_>) -> Vec<u8> {
-    let mut text = format!("{}\n\n", telling.headline());
-    for (label, value) in telling.details() {
-        text.push_str(&format!("{label}: {value}\n"));
-    }
-    text.push_str(&footer(telling.data.gateway, telling.id));
-    text.into_bytes()
+    let details = telling.details().into_iter().map(|(label, text)| format!("{label}: {text}"));
+    let details = details.collect::<Vec<_>>().join("\n");
+    let footer = footer(telling.data.gateway, telling.id);
+    format!("{}\n\n{details}\n{footer}", telling.headline()).into_bytes()
 }
 
 pub(super) fn group(headline: &str, lines: &str, gateway: &str, id: &str) -> Vec<u8> {

@@ -92,7 +92,7 @@ impl Renderer {
 
     /// The body of several messages in one; `None` where this receiver takes them one by one only.
     pub(super) fn group(&self, head: &Head<'_>, parts: &[Part<'_>]) -> Option<Vec<u8>> {
-        let lines = || parts.iter().map(|part| format!("• {}\n", part.line)).collect::<String>();
+        let lines = || parts.iter().map(|part| format!("• {}", part.line)).collect::<Vec<_>>().join("\n");
         let worst = parts.iter().map(|part| part.severity).max()?;
         let headline = format!("{} {}: {} alarms", worst.word().to_uppercase(), head.site, parts.len());
         match self {

@@ -54,7 +54,7 @@ impl Receiver {
 
 async fn answer(acceptor: &TlsAcceptor, stream: tokio::net::TcpStream, told: &AtomicUsize) -> io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
-    let mut bytes = [0; 65_536];
+    let mut bytes = [0; 8192];
     let count = stream.read(&mut bytes).await?;
     told.fetch_add(count, Ordering::SeqCst);
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
@@ -105,7 +105,7 @@ async fn w5_a_receiver_that_speaks_only_an_old_version_gets_no_byte_of_a_message
     let ears = Arc::clone(&heard);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut bytes = [0; 65_536];
+            let mut bytes = [0; 8192];
             let count = stream.read(&mut bytes).await.unwrap_or(0);
             ears.lock().unwrap().extend_from_slice(&bytes[..count]);
             // A ServerHello of TLS 1.1: no extension, a suite of that time.

@@ -15,7 +15,7 @@ async fn answering(answer: &'static str) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut bytes = [0; 65_536];
+            let mut bytes = [0; 8192];
             let _ = stream.read(&mut bytes).await;
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;

@@ -177,22 +177,18 @@ async fn alertmanager_is_told_what_stands_until_it_has_ended() {
     server.wait_for(4).await;
     running.facts.send(publication(6, vec![raised(5, 1, Priority::Critical)])).unwrap();
     let requests = server.wait_for(5).await;
+    let now = emberwatch::wire::time::rfc3339(emberwatch::clock::now().wall);
     let mut severities: Vec<(String, bool)> = body_of(&requests[4])
         .as_array()
         .unwrap()
         .iter()
         .filter(|alert| alert["labels"]["alertname"] == "cutting")
         .map(|alert| {
-            let stands = requests_time(&requests[4]) < alert["endsAt"].as_str().unwrap().to_owned();
+            let stands = now.as_str() < alert["endsAt"].as_str().unwrap();
             (alert["labels"]["severity"].as_str().unwrap().to_owned(), stands)
         })
         .collect();
     severities.sort();
     assert_eq!(severities, [("critical".to_owned(), true), ("warning".to_owned(), false)]);
     until(|| is_idle(&running.handles[0])).await;
-}
-
-/// Now, as it is written in messages.
-fn requests_time(_: &Request) -> String {
-    emberwatch::wire::time::rfc3339(emberwatch::clock::now().wall)
 }

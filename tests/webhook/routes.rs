@@ -142,9 +142,8 @@ async fn alarms_in_numbers_go_together_critical_ones_first_and_none_is_lost() {
     target.queued_max = 2_000;
     let running = start(&[target]);
     server.wait_for(1).await;
-    let alarm = |n: u64| match n.is_multiple_of(10) {
-        true => raised(n, 0, Priority::Critical),
-        false => raised(n, 1, Priority::Medium),
+    let alarm = |n: u64| {
+        if n.is_multiple_of(10) { raised(n, 0, Priority::Critical) } else { raised(n, 1, Priority::Medium) }
     };
     let facts = (1..=1_000).map(alarm).collect();
     let begun = clock::uptime();

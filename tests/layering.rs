@@ -59,7 +59,7 @@ const TABLE: [(&str, Option<&[&str]>); 16] = [
 const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
 
 /// Where each client crate lives: the prefixes of the files that may name it.
-const CLIENTS: [(&str, &[&str]); 8] = [
+const CLIENTS: [(&str, &[&str]); 9] = [
     ("tokio_modbus", &["sim/"]),
     ("serial2_tokio", &["field/transport"]),
     ("tokio_rustls", &["field/transport"]),

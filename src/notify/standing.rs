@@ -72,6 +72,11 @@ impl Alerts {
         self.0.retain(|_, entry| entry.ended.is_none_or(|ended| now.since(ended.uptime) <= END_TOLD_FOR));
     }
 
+    /// Whether something critical stands.
+    fn is_critical(&self) -> bool {
+        self.0.iter().any(|((severity, _), entry)| severity.0 == Severity::Critical && entry.ended.is_none())
+    }
+
     /// The requests that tell all of it.
     fn posts(&self, now: Now) -> Vec<Vec<u8>> {
         let until = rfc3339(WallTime(now.wall.0.saturating_add_unsigned(BELIEVED_FOR.0)));
@@ -106,6 +111,14 @@ impl Standing {
     }
 }
 
+/// When it is told next.
+struct Pace {
+    failures: usize,
+    wait: Millis,
+    /// It asked for that wait itself.
+    put_off: bool,
+}
+
 /// Who tells one Alertmanager.
 pub(super) struct Teller {
     pub(super) way: Way,
@@ -116,25 +129,28 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut failures = 0_usize;
-        let mut wait = TELL_AGAIN;
+        let mut pace = Pace { failures: 0, wait: TELL_AGAIN, put_off: false };
         loop {
-            // While it fails a change does not hurry: all is told at the next try.
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep(Duration::from_millis(wait.0)) => {}
-                () = self.standing.changed.notified(), if failures == 0 => {}
+                () = sleep(Duration::from_millis(pace.wait.0)) => {}
+                () = self.standing.changed.notified(), if !pace.put_off => {
+                    // While it fails a change hurries too, but a flood of them must not become a hot loop.
+                    if 0 < pace.failures {
+                        sleep(Duration::from_millis(RETRY_WAITS[0].0)).await;
+                    }
+                }
             }
-            let posts = {
+            let (posts, critical) = {
                 let mut alerts = self.standing.alerts();
                 alerts.forget(clock::uptime());
-                alerts.posts(clock::now())
+                (alerts.posts(clock::now()), alerts.is_critical())
             };
             let verdict = tokio::select! {
                 verdict = self.tell(&posts) => verdict,
                 () = past(&stop) => return,
             };
-            (failures, wait) = self.judge(verdict, failures);
+            pace = self.judge(verdict, pace.failures, critical);
         }
     }
 
@@ -157,11 +173,11 @@ impl Teller {
         Verdict::Delivered
     }
 
-    fn judge(&self, verdict: Verdict, failures: usize) -> (usize, Millis) {
+    fn judge(&self, verdict: Verdict, failures: usize, critical: bool) -> Pace {
         let (why, after) = match verdict {
             Verdict::Delivered => {
                 self.fault.set(self.way.is_degraded());
-                return (0, TELL_AGAIN);
+                return Pace { failures: 0, wait: TELL_AGAIN, put_off: false };
             }
             Verdict::Failed { why, after } => (why, after),
             Verdict::Gone => ("answered 410".to_owned(), None),
@@ -170,7 +186,8 @@ impl Teller {
         tracing::warn!(target = %self.way.name(), %why, "alerts not delivered");
         add(&self.outbox.failures, 1);
         let wait = jittered(RETRY_WAITS[failures.min(RETRY_WAITS.len() - 1)]);
-        self.fault.set(self.fault.failing() || FAILURES_ALARM <= failures + 1);
-        (failures.saturating_add(1), wait.max(after.unwrap_or(Millis::ZERO)))
+        let failures = failures.saturating_add(1);
+        self.fault.set(self.fault.failing() || critical || FAILURES_ALARM <= failures);
+        Pace { failures, wait: wait.max(after.unwrap_or(Millis::ZERO)), put_off: after.is_some() }
     }
 }

@@ -103,9 +103,8 @@ impl Mailer {
     }
 }
 
-/// Whether this can be written to: `name@example.com`, or `Name <name@example.com>`.
-#[must_use]
-pub fn is_mail_address(text: &str) -> bool {
+/// Whether this can be written to.
+pub(super) fn is_address(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 

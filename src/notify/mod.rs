@@ -37,10 +37,7 @@ use crate::units::Now;
 
 pub use heartbeat::spawn_heartbeat;
 pub use http::{Answer, SetupFault};
-pub use mail::is_mail_address;
 pub use outbox::Counts;
-pub use preset::pagerduty::URL as PAGERDUTY_URL;
-pub use sign::is_key;
 pub use trial::{Trial, try_heartbeat, try_mail, try_webhook};
 pub use webhook::{Common, TargetHandle, spawn, spawn_mail};
 

@@ -4,8 +4,24 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::notify::{mail, sign};
 use crate::safety::site::{Priority, ZoneId};
 use crate::units::Millis;
+
+/// Where events of all PagerDuty accounts go, unless the configuration says otherwise.
+pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+
+/// Whether this is a key that messages can be signed with: `whsec_…` or `whsk_…`.
+#[must_use]
+pub fn is_key(key: &SecretString) -> bool {
+    sign::is_key(key)
+}
+
+/// Whether this can be written to: `name@example.com`, or `Name <name@example.com>`.
+#[must_use]
+pub fn is_mail_address(text: &str) -> bool {
+    mail::is_address(text)
+}
 
 /// One webhook target.
 #[derive(Clone, Debug)]

@@ -74,8 +74,7 @@ impl Key {
 }
 
 /// Whether this is a key that messages can be signed with.
-#[must_use]
-pub fn is_key(key: &SecretString) -> bool {
+pub(super) fn is_key(key: &SecretString) -> bool {
     Key::new(key.expose_secret()).is_some()
 }
 

@@ -8,7 +8,7 @@ use crate::config::plant::is_host;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::notify::options::{HeartbeatOptions, MailOptions, MailTls};
+use crate::notify::options::{HeartbeatOptions, MailOptions, MailTls, is_mail_address};
 use crate::units::Millis;
 
 use super::{QUEUE, address, count, hears, url};
@@ -99,7 +99,7 @@ fn check_server(desk: &mut Desk, server: &At<String>) -> bool {
 }
 
 fn check_address(desk: &mut Desk, address: &At<String>) {
-    if !crate::notify::is_mail_address(&address.value) {
+    if !is_mail_address(&address.value) {
         desk.say(Code::Mail, address.at, format!("`{}` is no address of mail", address.value))
             .help("write name@example.com, or Name <name@example.com>");
     }

@@ -9,8 +9,7 @@ use crate::config::node::At;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::notify::options::{Preset, WebhookOptions};
-use crate::notify::{PAGERDUTY_URL, is_key};
+use crate::notify::options::{PAGERDUTY_URL, Preset, WebhookOptions, is_key};
 use crate::units::Millis;
 
 use super::{QUEUE, address, count, hears};

@@ -2,7 +2,7 @@
 
 use super::corpus::{Case, check};
 use super::*;
-use crate::notify::options::{Kind, MailTls, Preset};
+use crate::notify::options::{Kind, MailTls, PAGERDUTY_URL, Preset};
 use crate::safety::site::{Priority, ZoneId};
 
 const KEY: &str = "secret = { env = \"WHSEC\" }\n";
@@ -137,7 +137,7 @@ fn every_preset_loads_with_the_secret_that_it_needs_and_no_other() {
         (chief.hears.escalate_after, chief.hears.priority_min),
         (Some(Millis::from_secs(120)), Some(Priority::Critical))
     );
-    assert_eq!(loaded.webhooks[2].url.expose_secret(), crate::notify::PAGERDUTY_URL);
+    assert_eq!(loaded.webhooks[2].url.expose_secret(), PAGERDUTY_URL);
     // Nothing secret is shown.
     let shown = format!("{:?}", loaded.webhooks);
     assert!(!shown.contains("hooks.example") && !shown.contains("0123456789abcdef"), "{shown}");

@@ -8,7 +8,7 @@ pub(super) mod alertmanager;
 mod cloudevents;
 mod mail;
 mod ntfy;
-pub(super) mod pagerduty;
+mod pagerduty;
 mod slack;
 mod standard;
 mod teams;

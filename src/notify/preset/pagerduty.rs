@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 use super::words::clip;
 use crate::notify::telling::{About, Stage, Telling};
 
-/// Where events of all accounts go, unless the configuration says otherwise.
-pub const URL: &str = "https://events.pagerduty.com/v2/enqueue";
-
 const SUMMARY_CHARS_MAX: usize = 1024;
 
 pub(super) fn render(telling: &Telling<'_>, routing_key: &SecretString) -> Option<Vec<u8>> {

@@ -1,15 +1,15 @@
 //! Every row of the matrix of faults that is played here has a test that bears its number: the field bus (B1 to B30), disks
-//! (D1 to D9), processes and clocks (P1 to P14).
+//! (D1 to D9), processes and clocks (P1 to P14), webhooks (W1 to W8).
 //!
-//! A row is `b07` in the name of a test function or of a scenario. This reads the sources as text: a test that is
+//! A row is `b07` or `w3` in the name of a test function or of a scenario. This reads the sources as text: a test that is
 //! renamed or dropped leaves a row without proof, and that is found here. What cannot be played on any machine stands in a
 //! list, with the reason.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Families of rows, and how many each has.
-const FAMILIES: [(char, u32); 3] = [('b', 30), ('d', 9), ('p', 14)];
+/// Families of rows, how many each has, and by how many digits a name gives their number.
+const FAMILIES: [(char, u32, usize); 4] = [('b', 30, 2), ('d', 9, 2), ('p', 14, 2), ('w', 8, 1)];
 
 /// Rows without a test, and why.
 const NOT_PLAYED: [(char, u32, &str); 2] = [
@@ -35,8 +35,9 @@ fn files_in(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The rows that a name bears: `b21_b22_one_faulty_device` and `sc02-b20-flat-line-bms` have two and one.
 fn rows_of(name: &str) -> BTreeSet<(char, u32)> {
     let row = |part: &str| {
-        let family = part.chars().next().filter(|letter| FAMILIES.iter().any(|known| known.0 == *letter))?;
-        Some((family, part[1..].parse().ok().filter(|_| part.len() == 3)?))
+        let (family, _, digits) = *FAMILIES.iter().find(|known| part.starts_with(known.0))?;
+        let number = part.strip_prefix(family).filter(|number| number.len() == digits)?;
+        Some((family, number.parse().ok()?))
     };
     name.split(['_', '-']).filter_map(row).collect()
 }
@@ -67,7 +68,7 @@ fn every_row_of_the_matrix_has_a_test_with_its_number() {
             Some(_) | None => {}
         }
     }
-    let rows = FAMILIES.into_iter().flat_map(|(family, count)| (1..=count).map(move |row| (family, row)));
+    let rows = FAMILIES.into_iter().flat_map(|(family, count, _)| (1..=count).map(move |row| (family, row)));
     let excused = |row: &(char, u32)| NOT_PLAYED.iter().any(|(family, number, _)| (*family, *number) == *row);
     let missing: Vec<String> = rows
         .filter(|row| proven.contains(row) == excused(row))

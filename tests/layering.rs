@@ -60,7 +60,7 @@ const TABLE: [(&str, Option<&[&str]>); 17] = [
 const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
 
 /// Where each client crate lives: the prefixes of the files that may name it.
-const CLIENTS: [(&str, &[&str]); 8] = [
+const CLIENTS: [(&str, &[&str]); 9] = [
     ("tokio_modbus", &["sim/"]),
     ("serial2_tokio", &["field/transport"]),
     ("tokio_rustls", &["field/transport", "nut/"]),
@@ -68,6 +68,7 @@ const CLIENTS: [(&str, &[&str]); 8] = [
     ("influxdb2", &["sinks/influx"]),
     ("axum", &["web/"]),
     ("reqwest", &["notify/", "sinks/influx"]),
+    ("lettre", &["notify/"]),
     ("mqtt5", &["sim/", "cli/demo"]),
 ];
 

@@ -3,80 +3,37 @@
 
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/notify.rs"]
+mod notify;
+#[path = "webhook/presets.rs"]
+mod presets;
+#[path = "webhook/routes.rs"]
+mod routes;
 #[path = "support/site.rs"]
 mod site;
 
-use std::sync::Arc;
-
 use emberwatch::clock;
-use emberwatch::exchange::Publication;
-use emberwatch::notify::options::WebhookOptions;
-use emberwatch::notify::{SetupFault, Texts, WebhookHandle, spawn};
-use emberwatch::safety::alarm::AlarmChange;
-use emberwatch::safety::fact::{Fact, Input};
-use emberwatch::safety::risk::Level;
-use emberwatch::safety::sequence::{Notice, NoticeStage, SequenceChange};
-use emberwatch::safety::site::{Priority, SequenceId, Site, SystemFault, ZoneId};
-use emberwatch::units::{Millis, Now};
+use emberwatch::notify::options::{Preset, WebhookOptions};
+use emberwatch::notify::{SetupFault, spawn};
+use emberwatch::safety::fact::Input;
+use emberwatch::safety::site::{Priority, SystemFault};
+use emberwatch::units::Millis;
 use http::{Reply, Request, Server, until};
+use notify::{SECRET, options, start};
 use serde_json::Value;
 use site::{publication, raised};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-struct Plain;
-
-impl Texts for Plain {
-    fn alarm(&self, site: &Site, change: &AlarmChange, _: Now) -> String {
-        site[change.alarm].message.clone()
-    }
-    fn sequence(&self, _: &Site, _: &SequenceChange, _: Now) -> String {
-        "a sequence changed".into()
-    }
-    fn notice(&self, _: &Site, _: &Notice, _: Now) -> String {
-        "power goes".into()
-    }
-}
-
-struct Running {
-    facts: broadcast::Sender<Arc<Publication>>,
-    inputs: mpsc::Receiver<Vec<Input>>,
-    handles: Vec<WebhookHandle>,
-    stop: CancellationToken,
-}
-
-fn options(url: String) -> WebhookOptions {
-    WebhookOptions {
-        name: "ops".into(),
-        url,
-        secret: SECRET.into(),
-        priority_min: Priority::Medium,
-        timeout: Millis(2000),
-        queued_max: 100,
-        allow_private: true,
-    }
-}
-
-fn start(targets: &[WebhookOptions]) -> Running {
-    let (facts, hearing) = broadcast::channel(64);
-    let (inbox, inputs) = mpsc::channel(64);
-    let stop = CancellationToken::new();
-    let texts: Arc<dyn Texts> = Arc::new(Plain);
-    let handles = spawn(targets, &site::site(), "boot-a", &hearing, inbox, &stop, &texts).unwrap();
-    Running { facts, inputs, handles, stop }
-}
-
 fn to(server: &Server) -> Vec<WebhookOptions> {
     vec![options(format!("http://{}/hook", server.address))]
 }
 
-fn json(request: &Request) -> Value {
+pub(crate) fn json(request: &Request) -> Value {
     serde_json::from_slice(&request.body).unwrap()
 }
 
-fn verify(request: &Request) {
+pub(crate) fn verify(request: &Request) {
     // Built by hand: the verifier's headers are of another crate than ours.
     let mut headers = reqwest::header::HeaderMap::new();
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
@@ -114,7 +71,7 @@ async fn an_alarm_arrives_signed_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_failed_try_is_repeated_under_the_same_id_and_the_alarm_comes_and_goes() {
+async fn w1_w7_a_failed_try_is_repeated_under_the_same_id_and_the_alarm_comes_and_goes() {
     let server = Server::start(|number, _| match number {
         0 => Reply::Status(500, ""),
         1 => Reply::Cut,
@@ -133,7 +90,7 @@ async fn a_failed_try_is_repeated_under_the_same_id_and_the_alarm_comes_and_goes
 }
 
 #[tokio::test]
-async fn redirects_are_failures_and_not_followed() {
+async fn w3_redirects_are_failures_and_not_followed() {
     let inside = Server::start(|_, _| Reply::Status(200, "")).await;
     let location: &'static str = format!("location: http://{}/\r\n", inside.address).leak();
     let server = Server::start(move |_, _| Reply::Status(307, location)).await;
@@ -144,7 +101,7 @@ async fn redirects_are_failures_and_not_followed() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_meets_the_deadline_and_delays_no_other_target() {
+async fn w2_a_slow_answer_meets_the_deadline_and_delays_no_other_target() {
     let slow = Server::start(|_, _| Reply::Dribble).await;
     let good = Server::start(|_, _| Reply::Status(200, "")).await;
     let mut targets = to(&slow);
@@ -160,11 +117,46 @@ async fn a_slow_answer_meets_the_deadline_and_delays_no_other_target() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_gone_raises_the_alarm_at_once() {
-    let server = Server::start(|_, _| Reply::Status(410, "")).await;
-    let mut running = start(&to(&server));
+async fn w6_a_target_that_is_gone_or_not_found_raises_the_alarm_and_is_never_switched_off() {
+    for (status, tries) in [(410, 1), (404, 2)] {
+        let server = Server::start(move |_, _| Reply::Status(status, "")).await;
+        let mut running = start(&to(&server));
+        server.wait_for(tries).await;
+        assert!(failing(&running.inputs.recv().await.unwrap()));
+        assert_eq!(running.handles[0].counts().waiting, 1, "kept, not given up");
+    }
+}
+
+#[tokio::test]
+async fn w8_when_no_target_can_be_reached_the_site_is_told_within_ten_seconds() {
+    // Nobody listens on one port, the other takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let urls = [&silent, &closed].map(|listener| format!("http://{}/", listener.local_addr().unwrap()));
+    drop(closed);
+    let targets = urls.map(|url| WebhookOptions { timeout: Millis(10_000), ..options(url) });
+    let begun = clock::uptime();
+    let mut running = start(&targets);
+    running.facts.send(publication(1, vec![raised(7, 0, Priority::Critical)])).unwrap();
+    assert!(
+        failing(&running.inputs.recv().await.unwrap()),
+        "an alarm, for the page, the horn and the journal"
+    );
+    assert!(clock::uptime().since(begun) <= Millis(10_000));
+    until(|| running.handles.iter().all(|handle| 1 <= handle.counts().waiting)).await;
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_target_that_recovers_does_not_take_back_the_alarm_of_one_that_still_fails() {
+    let dead = Server::start(|_, _| Reply::Status(500, "")).await;
+    let moody = Server::start(|number, _| Reply::Status(if number < 2 { 500 } else { 200 }, "")).await;
+    let mut targets = to(&dead);
+    targets.extend(to(&moody));
+    let mut running = start(&targets);
+    until(|| running.handles[1].counts().delivered == 1 && 3 <= running.handles[0].counts().failures).await;
     assert!(failing(&running.inputs.recv().await.unwrap()));
-    assert_eq!(running.handles[0].counts().waiting, 1, "kept, not given up");
+    assert!(running.inputs.try_recv().is_err(), "it still stands");
 }
 
 #[tokio::test]
@@ -190,25 +182,11 @@ async fn a_notice_overtakes_what_waits_behind_a_failing_target() {
     let running = start(&to(&server));
     // Two tries failed: the next is seconds away, unless something worse comes.
     server.wait_for(2).await;
-    let notice = Notice {
-        sequence: SequenceId(0),
-        zone: ZoneId(0),
-        level: Level::Danger,
-        run: None,
-        number: 1,
-        previous: None,
-        stage: NoticeStage::Countdown { earliest: Millis(120_000), abortable: Millis(110_000) },
-        shadow: true,
-        drill: false,
-        next: Some(0),
-        evidence: emberwatch::safety::risk::Evidence::None,
-        autonomy: None,
-    };
-    running.facts.send(publication(1, vec![Fact::Notice(Box::new(notice))])).unwrap();
+    running.facts.send(publication(1, vec![notify::notice(1)])).unwrap();
     let requests = server.wait_for(4).await;
     assert_eq!(json(&requests[0])["type"], "gateway.started");
     let notice = json(&requests[3]);
-    assert_eq!((&notice["type"], &notice["data"]["shadow"]), (&"notice".into(), &true.into()));
+    assert_eq!((&notice["type"], &notice["data"]["shadow"]), (&"notice".into(), &false.into()));
     assert_eq!(notice["data"]["notice"]["earliest"], "2026-11-22T17:44:05.120Z");
     assert_eq!(notice["data"]["notice"]["what_to_do"], "fail over now");
 }
@@ -230,16 +208,14 @@ async fn alarms_below_the_targets_priority_are_not_sent_and_a_stop_ends_the_task
 async fn private_targets_and_bad_secrets_are_refused_at_the_start() {
     let (_facts, hearing) = broadcast::channel(1);
     let (inbox, _inputs) = mpsc::channel(1);
-    let stop = CancellationToken::new();
-    let texts: Arc<dyn Texts> = Arc::new(Plain);
-    let try_with = |target: WebhookOptions| {
-        spawn(&[target], &site::site(), "boot-a", &hearing, inbox.clone(), &stop, &texts).err()
-    };
+    let common = notify::common(inbox, &CancellationToken::new());
+    let try_with = |target: WebhookOptions| spawn(&target, &common, hearing.resubscribe()).err();
     for url in ["http://127.0.0.1/", "http://[::1]/", "http://192.168.0.9:8080/x"] {
         let private = WebhookOptions { allow_private: false, ..options(url.into()) };
         assert!(matches!(try_with(private), Some(SetupFault::Private { .. })), "{url}");
     }
-    let bad = WebhookOptions { secret: "whsec_AAAA".into(), ..options("http://example.org/".into()) };
+    let preset = Preset::Standard { keys: vec!["whsec_AAAA".into()] };
+    let bad = WebhookOptions { preset, ..options("http://example.org/".into()) };
     assert!(matches!(try_with(bad), Some(SetupFault::Secret { .. })));
     assert!(matches!(try_with(options("ftp://example.org".into())), Some(SetupFault::Url { .. })));
 }

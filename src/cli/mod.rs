@@ -11,6 +11,7 @@ mod drill;
 mod evaluate;
 mod journal;
 mod logging;
+mod notify;
 mod probe;
 mod profile;
 mod record;
@@ -72,6 +73,8 @@ enum Command {
     Maintenance(aside::MaintenanceArgs),
     /// The journal on disk: verify it, show it, export it.
     Journal(journal::JournalArgs),
+    /// Try the targets of messages: webhooks, mail, heartbeats.
+    Notify(notify::NotifyArgs),
     /// Print every complaint about a configuration, each with file, line and what to do.
     Check(check::CheckArgs),
     /// Find the units of a link and the profiles that fit them; reads only.
@@ -162,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Bypass(args) => aside::bypass(&args),
         Command::Maintenance(args) => aside::maintenance(&args),
         Command::Journal(args) => journal::journal(&args),
+        Command::Notify(args) => notify::notify(&args),
         Command::Check(args) => check::check(&args),
         Command::Scan(args) => scan::scan(&args),
         Command::Probe(args) => probe::probe(&args),

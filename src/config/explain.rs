@@ -178,7 +178,7 @@ codes! {
     SecretMissing = 602, "A secret cannot be found",
         "The credential, file or variable does not exist or is empty. Secrets are read when the configuration is loaded.";
     SecretForm = 603, "A secret has the wrong form",
-        "Webhook secrets are `whsec_` and base64 of 24 to 64 bytes. Tokens of operators have at least 16 characters and are all different.";
+        "Webhook secrets are `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of an Ed25519 key: its seed of 32 bytes, or seed and public key. Tokens of operators have at least 16 characters and are all different.";
     OpenWithoutOperators = 604, "The page is open to the network without operators",
         "Off loopback, everybody who can reach the port would be anonymous. Name operators with tokens, or listen on 127.0.0.1.";
     PlainText = 605, "MQTT would go over the network in plain text",
@@ -193,6 +193,12 @@ codes! {
         "Such targets are refused when messages are sent, unless allow_private = true is written.";
     BadTopic = 610, "A topic or client id cannot be used",
         "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
+    PresetSecret = 611, "The secret of a target does not fit its preset",
+        "`standard` and `cloudevents` sign with `secret`, or with each of `secrets` while keys are being rotated. `pagerduty` needs the routing key of the integration, `ntfy` takes an access token. `slack` and `teams` have no secret besides their address, which is therefore given by reference: url = { credential = \"name\" }. `alertmanager` has none.";
+    TargetHears = 612, "What a target hears does not fit it",
+        "An Alertmanager takes alarms only, and `escalate_after` waits for the acknowledgement of alarms: sequences and notices need a target of their own.";
+    Mail = 613, "A mail target cannot be used",
+        "It needs a server and its port, `tls` (\"implicit\" for port 465, \"starttls\" for port 587, \"none\" only where the network is trusted, with allow_plaintext = true), valid addresses, and either both of `user` and `password` or neither.";
     NutVariable = 651, "A NUT variable does not fit its point",
         "Variables have the names of NUT (battery.charge, input.voltage), and the unit that the name implies. ups.status, ups.alarm and the device's and driver's own names are made by emberwatch.";
     NutUps = 652, "A UPS for NUT does not fit",
@@ -215,6 +221,8 @@ codes! {
         "Many panels serve one client only, and a gateway puts both links on one line all the same. Units behind one address usually share one link; two are right where the server is known to serve several clients and one of them must not wait for the other.";
     ShortNotice = 751, "A sequence leaves machines less time than they should have",
         "From its start to the stage that cuts the feed a sequence takes less than fsd_before, even if every stage succeeds at once. Machines are told at its start; whether that is enough for a clean shutdown is the site's to judge.";
+    NobodyHears = 709, "No target hears what is about no zone",
+        "Alarms of emberwatch itself, such as a full disk or a broker that is down, are about no zone. Every target names `zones`, waits with `escalate_after` or leaves alarms out, so nobody would be told of them.";
     LinkOverload = 706, "A link is asked for more than it can carry",
         "The polls of the link's devices take more line time than there is, or some cannot be done before they fall due again. Readings will be late, and values may be called stale. Poll more slowly, spread the devices over more links, or raise the baud rate. Before devices are measured, usual answering times are assumed: `emberwatch check --plan` shows them.";
 }

@@ -53,7 +53,7 @@ use crate::config::secrets::Environment;
 use crate::config::table::Table;
 use crate::field::budget::Budget;
 use crate::field::options::LinkOptions;
-use crate::notify::options::WebhookOptions;
+use crate::notify::options::{HeartbeatOptions, MailOptions, WebhookOptions};
 use crate::nut::options::NutOptions;
 use crate::safety::site::{Site, TABLE_MAX};
 use crate::sinks::influx::options::InfluxOptions;
@@ -78,6 +78,10 @@ pub struct Loaded {
     pub influx: Option<InfluxOptions>,
     /// Webhook targets.
     pub webhooks: Vec<WebhookOptions>,
+    /// Recipients of mail.
+    pub mails: Vec<MailOptions>,
+    /// Services that notice when emberwatch is gone.
+    pub heartbeats: Vec<HeartbeatOptions>,
     /// The local page and API, if wanted.
     pub web: Option<WebOptions>,
     /// The NUT server, if wanted.
@@ -186,7 +190,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         }
     }
     let alarm_settings = alarms::settings(desk, &mut root);
-    let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
+    let edges = edges::read(desk, &mut root, env, &plant.site.gateway, &plant.zones);
     let nut = nut::read(desk, &mut root, env, &plant, &sequences);
     let at = root.at;
     root.finish(desk);
@@ -217,6 +221,8 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         mqtt: edges.mqtt,
         influx: edges.influx,
         webhooks: edges.webhooks,
+        mails: edges.mails,
+        heartbeats: edges.heartbeats,
         web: edges.web,
         nut,
         state_dir: state_dir?,

@@ -2,38 +2,81 @@
 //!
 //! A target is named by configuration, but its name is resolved by others: unless the target allows it,
 //! nothing is sent to loopback, private, link-local or otherwise special addresses. The check stands at the
-//! resolution that the connection itself uses, so that a name cannot change in between.
+//! resolution that the connection itself uses, so that a name cannot change in between. When a name server fails, the
+//! addresses that were good last are tried once more: the receiver itself may be well.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-const RESOLVE_MAX: Duration = Duration::from_secs(5);
+/// Less than a connection may take, so that there is time left for the addresses that were good last.
+const RESOLVE_MAX: Duration = Duration::from_secs(2);
+
+/// Asks a name server.
+type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// A name with what was found for it.
+type Found = (String, Vec<SocketAddr>);
 
 /// Resolves names and leaves out addresses that are not allowed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(super) struct Guard {
-    pub(super) allow_private: bool,
+    allow_private: bool,
+    lookup: Lookup,
+    /// What was found last; taken away by the one use that is made of it when nothing is found.
+    good: Arc<Mutex<Option<Found>>>,
 }
 
 impl Guard {
-    pub(super) fn allows(self, address: IpAddr) -> bool {
+    pub(super) fn new(allow_private: bool) -> Self {
+        Self::with(allow_private, Arc::new(|name| Box::pin(ask(name))))
+    }
+
+    fn with(allow_private: bool, lookup: Lookup) -> Self {
+        Self { allow_private, lookup, good: Arc::default() }
+    }
+
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.allow_private || is_public(address)
     }
+
+    async fn find(&self, name: String) -> Result<Vec<SocketAddr>, String> {
+        let why = match tokio::time::timeout(RESOLVE_MAX, (self.lookup)(name.clone())).await {
+            Ok(Ok(mut found)) => {
+                found.retain(|address| self.allows(address.ip()));
+                if found.is_empty() {
+                    return Err(format!("{name} has no address that this target may use"));
+                }
+                *self.good() = Some((name, found.clone()));
+                return Ok(found);
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("the name server did not answer for {name}"),
+        };
+        match self.good().take() {
+            Some((known, found)) if known == name => Ok(found),
+            _ => Err(why),
+        }
+    }
+
+    fn good(&self) -> std::sync::MutexGuard<'_, Option<Found>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn ask(name: String) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect())
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = *self;
+        let guard = self.clone();
         Box::pin(async move {
-            let lookup = tokio::net::lookup_host((name.as_str(), 0));
-            let found = tokio::time::timeout(RESOLVE_MAX, lookup).await??;
-            let allowed: Vec<_> = found.filter(|address| guard.allows(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(format!("{} has no address that this target may use", name.as_str()).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            let found = guard.find(name.as_str().to_owned()).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
@@ -108,5 +151,37 @@ mod tests {
         for public in ["1.1.1.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::101:101"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn w4_a_name_server_that_fails_or_hangs_costs_one_more_use_of_the_last_good_address() {
+        let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let good: SocketAddr = "1.1.1.1:0".parse().unwrap();
+        let lookup: Lookup = Arc::new(move |_| {
+            let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Box::pin(async move {
+                match call {
+                    0 | 3 => Ok(vec![good]),
+                    1 | 2 => Err(std::io::Error::other("no such name")),
+                    _ => std::future::pending().await,
+                }
+            })
+        });
+        let guard = Guard::with(false, lookup);
+        let mut found = Vec::new();
+        for _ in 0..6 {
+            found.push(guard.find("alerts.example".to_owned()).await.ok());
+        }
+        let yes = Some(vec![good]);
+        assert_eq!(found, [yes.clone(), yes.clone(), None, yes.clone(), yes, None]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_private_addresses_only_leads_nowhere() {
+        let private: SocketAddr = "10.0.0.1:0".parse().unwrap();
+        let guard = Guard::with(false, Arc::new(move |_| Box::pin(async move { Ok(vec![private]) })));
+        assert!(guard.find("inside.example".to_owned()).await.is_err());
+        let allowed = Guard::with(true, Arc::new(move |_| Box::pin(async move { Ok(vec![private]) })));
+        assert_eq!(allowed.find("inside.example".to_owned()).await, Ok(vec![private]));
     }
 }

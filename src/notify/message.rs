@@ -1,21 +1,21 @@
-//! Facts as webhook messages: type, subject, urgency and JSON body.
+//! Facts as something to tell: type, subject, urgency and what is known. Receivers' formats are made of it elsewhere.
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::exchange::Publication;
 use crate::notify::Texts;
-use crate::notify::queue::{Message, Urgency};
-use crate::safety::alarm::AlarmChange;
-use crate::safety::fact::Fact;
+use crate::notify::queue::Urgency;
+use crate::notify::route::zone_of;
+use crate::notify::telling::{
+    About, AlarmData, Data, NoticeData, Quantity, SequenceData, Stage, StageData, Telling,
+};
+use crate::safety::alarm::{AlarmChange, AlarmState};
 use crate::safety::risk::Evidence;
 use crate::safety::sequence::spec::Mode;
 use crate::safety::sequence::{Notice, NoticeStage, Phase, SequenceChange, SequenceEvent, Step};
 use crate::safety::site::{PointId, Priority, SequenceId, Site};
 use crate::units::{Millis, Now, WallTime};
 use crate::wire::payload::priority;
-use crate::wire::payload::sequence::{Affected, Autonomy, affected, notice_word, state_word};
+use crate::wire::payload::sequence::{Autonomy, affected, notice_word, state_word};
 use crate::wire::text;
 use crate::wire::time::rfc3339;
 
@@ -26,137 +26,32 @@ pub(super) struct Maker {
     pub(super) texts: Arc<dyn Texts>,
     /// Boot and moment of the start.
     pub(super) process: Arc<str>,
-    pub(super) priority_min: Priority,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a, D> {
-    r#type: &'a str,
-    timestamp: String,
-    data: D,
+/// When something was said: what every message of it bears.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    /// The id of the message.
+    pub(super) id: &'a str,
+    /// The number of the publication.
+    pub(super) seq: u64,
+    pub(super) now: Now,
 }
 
-#[derive(Serialize)]
-struct Data<'a, T> {
-    site: &'a str,
-    gateway: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    room: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    zone: Option<&'a str>,
-    /// The publication it came from: increases while the process runs.
-    seq: u64,
-    /// True if nothing is really switched.
-    shadow: bool,
-    /// True if somebody rehearses.
-    drill: bool,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message: &'a str,
-    #[serde(flatten)]
-    about: T,
+/// How a message is handled, whatever its format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Handling {
+    /// Messages with the same subject are delivered in order.
+    pub(super) subject: String,
+    pub(super) urgency: Urgency,
+    /// The notice whose delivery is recorded.
+    pub(super) notice: Option<(SequenceId, u64)>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum About<'a> {
-    Alarm(AlarmData<'a>),
-    Sequence(SequenceData<'a>),
-    Notice(NoticeData<'a>),
-    Process { boot: &'a str, version: &'a str },
-}
+/// Who takes what was made.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Handling, &Telling<'_>);
 
-#[derive(Serialize)]
-struct AlarmData<'a> {
-    id: &'a str,
-    change: u64,
-    occ: u64,
-    rev: u32,
-    state: &'a str,
-    priority: Option<&'a str>,
-    level: &'a str,
-    since: String,
-    first_out: bool,
-    latched: bool,
-    title: &'a str,
-    consequence: &'a str,
-    action: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<Quantity>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<Quantity>,
-}
-
-#[derive(Serialize)]
-struct Quantity {
-    v: f64,
-    u: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    point: Option<String>,
-}
-
-#[derive(Serialize)]
-struct SequenceData<'a> {
-    id: &'a str,
-    title: &'a str,
-    event: &'a str,
-    mode: &'a str,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<StageData<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct StageData<'a> {
-    n: u8,
-    of: usize,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct NoticeData<'a> {
-    number: u64,
-    sequence: &'a str,
-    level: &'a str,
-    stage: &'a str,
-    what_to_do: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    earliest_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    earliest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    abortable_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    abortable_until: Option<String>,
-    /// The stage that is carried out or comes next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_stage: Option<&'a str>,
-    /// The load groups whose feeds may go.
-    affected: Vec<Affected<'a>>,
-    /// For how long the load can go on without this supply.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    autonomy: Option<Autonomy<'a>>,
-    /// Who votes.
-    evidence: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contact: Option<&'a str>,
-    /// The notice of the same matter before this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<u64>,
-}
-
-/// What every body needs besides its subject.
+/// What every message has besides its subject.
 struct Frame<'a> {
     kind: &'a str,
     room: Option<&'a str>,
@@ -167,73 +62,51 @@ struct Frame<'a> {
 }
 
 impl Maker {
-    /// The messages of one publication.
-    pub(super) fn messages_of(&self, publication: &Publication) -> Vec<Message> {
-        let mut messages = Vec::new();
-        for (index, fact) in publication.facts.iter().enumerate() {
-            let made = match fact {
-                Fact::Alarm(change) => self.alarm(change, publication),
-                Fact::Sequence(change) => self.sequence(change, publication),
-                Fact::Notice(notice) => self.notice(notice, publication),
-                Fact::Reading { .. }
-                | Fact::AlarmFigures(_)
-                | Fact::Finding(_)
-                | Fact::Outlook(_)
-                | Fact::Level(_)
-                | Fact::LoneVote { .. }
-                // Its alarm tells of it.
-                | Fact::Waiver(_)
-                | Fact::Gap { .. }
-                | Fact::Proposed { .. }
-                | Fact::Followed { .. }
-                | Fact::Refused { .. } => None,
-            };
-            if let Some((subject, urgency, body)) = made {
-                let id = format!("msg_{}-{}-{index}", self.process, publication.number);
-                messages.push(Message {
-                    id: Arc::from(id),
-                    subject,
-                    urgency,
-                    made: publication.now.uptime,
-                    body: Arc::from(body),
-                });
-            }
-        }
-        messages
+    /// The id of a message of this process.
+    pub(super) fn id(&self, what: std::fmt::Arguments<'_>) -> Arc<str> {
+        Arc::from(format!("msg_{}-{what}", self.process))
     }
 
     /// The message of a start.
-    pub(super) fn started(&self, boot: &str, now: Now) -> Option<Message> {
+    pub(super) fn started(&self, boot: &str, at: Moment<'_>, sink: Sink<'_>) {
         let about = About::Process { boot, version: env!("CARGO_PKG_VERSION") };
-        let frame =
-            Frame { kind: "gateway.started", room: None, zone: None, shadow: false, drill: false, text: "" };
-        Some(Message {
-            id: Arc::from(format!("msg_{}-started", self.process)),
-            subject: "gateway".to_owned(),
-            urgency: Urgency::Low,
-            made: now.uptime,
-            body: Arc::from(self.body(&frame, 0, now, about)?),
-        })
+        let handling = Handling { subject: "gateway".to_owned(), urgency: Urgency::Low, notice: None };
+        sink(handling, &self.telling(&Frame::bare("gateway.started"), at, about));
     }
 
-    fn alarm(&self, change: &AlarmChange, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
-        let alarm = self.site.alarms.get(change.alarm.index())?;
+    /// A message by which a target is tried.
+    pub(super) fn test(&self, target: &str, at: Moment<'_>, sink: Sink<'_>) {
+        let about = About::Test { target, version: env!("CARGO_PKG_VERSION") };
+        let handling = Handling { subject: "test".to_owned(), urgency: Urgency::Low, notice: None };
+        sink(handling, &self.telling(&Frame::bare("test"), at, about));
+    }
+
+    /// A change of an alarm. `unacknowledged`: nobody has acknowledged it for this long.
+    pub(super) fn alarm(
+        &self,
+        change: &AlarmChange,
+        at: Moment<'_>,
+        unacknowledged: Option<Millis>,
+        sink: Sink<'_>,
+    ) {
+        let Some(alarm) = self.site.alarms.get(change.alarm.index()) else { return };
         let urgent = change.now.priority.unwrap_or(Priority::Low);
-        // The alarm of a flood stands for those it suppresses.
-        if urgent < self.priority_min || change.event.is_quiet() {
-            return None;
+        let mut words = self.texts.alarm(&self.site, change, at.now);
+        let mut kind = format!("alarm.{}", change.event.word());
+        if let Some(span) = unacknowledged {
+            "alarm.unacknowledged".clone_into(&mut kind);
+            words = format!("nobody has acknowledged for {}: {words}", text::span(span));
         }
-        let kind = format!("alarm.{}", change.event.word());
-        let words = self.texts.alarm(&self.site, change, publication.now);
         let (value, limit) = quantities(&self.site, &change.now.evidence);
-        let by = change.event.by().map(|by| &**by);
         let about = About::Alarm(AlarmData {
             id: &alarm.name,
             change: change.number,
             occ: change.now.occurrence,
             rev: change.now.revision,
             state: change.now.state.word(),
-            priority: change.now.priority.map(priority),
+            stage: if unacknowledged.is_some() { Stage::Calls } else { stage_of_alarm(change.now.state) },
+            priority_word: change.now.priority.map(priority),
+            priority: urgent,
             level: change.now.level.word(),
             since: rfc3339(change.now.since),
             first_out: change.now.first_out,
@@ -241,22 +114,22 @@ impl Maker {
             title: &alarm.message,
             consequence: &alarm.consequence,
             action: &alarm.action,
-            by,
+            by: change.event.by().map(|by| &**by),
             value,
             limit,
+            unacknowledged_ms: unacknowledged.map(|span| span.0),
         });
         let room = Some(self.site[alarm.room].name.as_str());
-        let frame = Frame { kind: &kind, room, zone: None, shadow: false, drill: false, text: &words };
-        let body = self.body(&frame, publication.number, publication.now, about)?;
-        Some((format!("alarm/{}", alarm.name), urgency(urgent), body))
+        let zone = zone_of(&self.site, alarm.source).map(|zone| self.site[zone].name.as_str());
+        let frame = Frame { room, zone, text: &words, ..Frame::bare(&kind) };
+        let handling =
+            Handling { subject: format!("alarm/{}", alarm.name), urgency: urgency(urgent), notice: None };
+        sink(handling, &self.telling(&frame, at, about));
     }
 
-    fn sequence(
-        &self,
-        change: &SequenceChange,
-        publication: &Publication,
-    ) -> Option<(String, Urgency, Vec<u8>)> {
-        let sequence = self.site.sequences.get(change.sequence.index())?;
+    /// A step of a power cut.
+    pub(super) fn sequence(&self, change: &SequenceChange, at: Moment<'_>, sink: Sink<'_>) {
+        let Some(sequence) = self.site.sequences.get(change.sequence.index()) else { return };
         let run = match &change.now.phase {
             Phase::Idle => None,
             Phase::Run(run) => Some(run),
@@ -266,16 +139,17 @@ impl Maker {
             Some(StageData { n, of: sequence.stages.len(), name })
         });
         let remaining_ms = run.and_then(|run| match run.step {
-            Step::Countdown { until } => Some(until.since(publication.now.uptime).0),
+            Step::Countdown { until } => Some(until.since(at.now.uptime).0),
             _ => None,
         });
-        let now = publication.now;
+        let now = at.now;
         let deadline = remaining_ms.map(|span| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span))));
         let words = self.texts.sequence(&self.site, change, now);
         let about = About::Sequence(SequenceData {
             id: &sequence.name,
             title: &sequence.title,
             event: change.event.word(),
+            progress: progress_of(&change.event),
             mode: text::mode(change.now.mode),
             state: state_word(&change.now.phase),
             run: run.map(|run| run.id.0),
@@ -289,13 +163,18 @@ impl Maker {
         let (room, zone) = self.place(change.sequence);
         let (room, zone) = (Some(room), Some(zone));
         let frame = Frame { kind: kind_of(&change.event), room, zone, shadow, drill, text: &words };
-        let body = self.body(&frame, publication.number, now, about)?;
-        Some((format!("sequence/{}", sequence.name), Urgency::Critical, body))
+        let handling = Handling {
+            subject: format!("sequence/{}", sequence.name),
+            urgency: Urgency::Critical,
+            notice: None,
+        };
+        sink(handling, &self.telling(&frame, at, about));
     }
 
-    fn notice(&self, notice: &Notice, publication: &Publication) -> Option<(String, Urgency, Vec<u8>)> {
-        let sequence = self.site.sequences.get(notice.sequence.index())?;
-        let now = publication.now;
+    /// What service owners should know.
+    pub(super) fn notice(&self, notice: &Notice, at: Moment<'_>, sink: Sink<'_>) {
+        let Some(sequence) = self.site.sequences.get(notice.sequence.index()) else { return };
+        let now = at.now;
         let words = self.texts.notice(&self.site, notice, now);
         let (earliest, abortable) = match notice.stage {
             NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
@@ -313,6 +192,7 @@ impl Maker {
             sequence: &sequence.name,
             level: notice.level.word(),
             stage: notice_word(notice.stage),
+            progress: stage_of_notice(notice.stage),
             what_to_do: &sequence.notice,
             run: notice.run.map(|run| run.0),
             earliest_ms: earliest.map(|span| span.0),
@@ -330,28 +210,79 @@ impl Maker {
         let (room, zone) = (Some(room), Some(zone));
         let Notice { shadow, drill, .. } = *notice;
         let frame = Frame { kind: "notice", room, zone, shadow, drill, text: &words };
-        let body = self.body(&frame, publication.number, now, about)?;
-        Some((format!("notice/{}", sequence.name), Urgency::Critical, body))
+        let handling = Handling {
+            subject: format!("notice/{}", sequence.name),
+            urgency: Urgency::Critical,
+            notice: Some((notice.sequence, notice.number)),
+        };
+        sink(handling, &self.telling(&frame, at, about));
     }
 
-    fn body(&self, frame: &Frame<'_>, seq: u64, now: Now, about: About<'_>) -> Option<Vec<u8>> {
+    fn telling<'a>(&'a self, frame: &Frame<'a>, at: Moment<'a>, about: About<'a>) -> Telling<'a> {
         let data = Data {
             site: &self.site.name,
             gateway: &self.site.gateway,
             room: frame.room,
             zone: frame.zone,
-            seq,
+            seq: at.seq,
             shadow: frame.shadow,
             drill: frame.drill,
             message: frame.text,
             about,
         };
-        serde_json::to_vec(&Envelope { r#type: frame.kind, timestamp: rfc3339(now.wall), data }).ok()
+        Telling { r#type: frame.kind, timestamp: rfc3339(at.now.wall), data, id: at.id }
     }
 
     fn place(&self, sequence: SequenceId) -> (&str, &str) {
         let zone = &self.site[self.site[sequence].zone];
         (&self.site[zone.room].name, &zone.name)
+    }
+}
+
+impl<'a> Frame<'a> {
+    const fn bare(kind: &'a str) -> Self {
+        Self { kind, room: None, zone: None, shadow: false, drill: false, text: "" }
+    }
+}
+
+const fn stage_of_alarm(state: AlarmState) -> Stage {
+    match state {
+        AlarmState::UnackActive => Stage::Calls,
+        // Who was called still is, until somebody has seen it.
+        AlarmState::UnackReturned | AlarmState::LatchedUnack => Stage::Aside,
+        AlarmState::AckActive | AlarmState::LatchedAck => Stage::Seen,
+        AlarmState::Normal | AlarmState::Shelved | AlarmState::Suppressed | AlarmState::OutOfService => {
+            Stage::Over
+        }
+    }
+}
+
+const fn progress_of(event: &SequenceEvent) -> Stage {
+    match event {
+        SequenceEvent::Started | SequenceEvent::Held(_) | SequenceEvent::Failed => Stage::Calls,
+        SequenceEvent::Done | SequenceEvent::Aborted { .. } | SequenceEvent::Reset { .. } => Stage::Over,
+        SequenceEvent::Mode { .. }
+        | SequenceEvent::Proven { .. }
+        | SequenceEvent::Selected { .. }
+        | SequenceEvent::Resumed
+        | SequenceEvent::StageBegun(_)
+        | SequenceEvent::StageOrdered(_)
+        | SequenceEvent::StageConfirmed(_)
+        | SequenceEvent::StageVerified(_)
+        | SequenceEvent::StageRetried(_)
+        | SequenceEvent::StageSkipped(_)
+        | SequenceEvent::StageFailed(..)
+        | SequenceEvent::Told { .. } => Stage::Aside,
+    }
+}
+
+const fn stage_of_notice(stage: NoticeStage) -> Stage {
+    match stage {
+        NoticeStage::Prepare
+        | NoticeStage::Countdown { .. }
+        | NoticeStage::Cutting { .. }
+        | NoticeStage::Failed => Stage::Calls,
+        NoticeStage::Done | NoticeStage::Aborted | NoticeStage::AllClear => Stage::Over,
     }
 }
 

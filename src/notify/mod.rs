@@ -1,18 +1,33 @@
-//! Who is told, when, and why: webhooks signed by the Standard Webhooks scheme.
+//! Who is told, when, and why: webhooks of several forms, and mail.
 //!
 //! ```text
-//! facts ─► message (JSON, signed on each try) ─► queue per target (most urgent first) ─► one task per target
+//! facts ─► ear (zone, kind, priority, unacknowledged?) ─► preset (its bytes) ─► queue (most urgent first) ─► courier
+//!                                                    └─► what stands (Alertmanager) ─► teller
 //! ```
 //!
-//! Targets do not know of each other: one that is slow or dead delays no other. A message is delivered when a
-//! target answers 2xx; until then it is tried again under the same id, and an alarm says that people are not
-//! being reached. What a message says to people is written elsewhere and taken as [`Texts`].
+//! Each target has all of this for itself, in one task: one that is slow or dead delays no other. A message is
+//! delivered when a target answers 2xx; until then it is tried again under the same id, and an alarm says that
+//! people are not being reached. What a message says to people is written elsewhere and taken as [`Texts`].
 
 mod address;
+mod courier;
+mod ear;
+mod escalate;
+mod heartbeat;
+mod http;
+mod mail;
 mod message;
 pub mod options;
+mod outbox;
+mod parcel;
+mod preset;
 mod queue;
+mod route;
 mod sign;
+mod standing;
+mod telling;
+mod trial;
+mod way;
 mod webhook;
 
 use crate::safety::alarm::AlarmChange;
@@ -20,7 +35,11 @@ use crate::safety::sequence::{Notice, SequenceChange};
 use crate::safety::site::Site;
 use crate::units::Now;
 
-pub use webhook::{Counts, SetupFault, WebhookHandle, spawn};
+pub use heartbeat::spawn_heartbeat;
+pub use http::{Answer, SetupFault};
+pub use outbox::Counts;
+pub use trial::{Trial, try_heartbeat, try_mail, try_webhook};
+pub use webhook::{Common, TargetHandle, spawn, spawn_mail};
 
 /// Sentences for people.
 pub trait Texts: Send + Sync + 'static {

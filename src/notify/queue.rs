@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::notify::message::Handling;
+use crate::notify::preset::words::Severity;
 use crate::units::Uptime;
 
 /// How soon a message must be delivered. `Ord`: the most urgent is the greatest.
@@ -26,11 +28,22 @@ pub(super) enum Urgency {
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) id: Arc<str>,
-    /// Messages with the same subject are delivered in order.
-    pub(super) subject: String,
-    pub(super) urgency: Urgency,
+    pub(super) handling: Handling,
     pub(super) made: Uptime,
-    pub(super) body: Arc<[u8]>,
+    pub(super) severity: Severity,
+    /// The message in one line: what is left of it in a group, and the subject of a mail.
+    pub(super) line: Arc<str>,
+    pub(super) body: Body,
+}
+
+/// The bytes of a message. Some receivers want their key in it, so it is never printed.
+#[derive(Clone)]
+pub(super) struct Body(pub(super) Arc<[u8]>);
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 type Place = (Reverse<Urgency>, u64);
@@ -48,32 +61,44 @@ impl Queue {
         Self { messages: BTreeMap::new(), next: 0, messages_max: messages_max.max(1) }
     }
 
-    /// Returns how many were dropped to make room.
-    pub(super) fn put(&mut self, message: Message) -> u64 {
+    /// Returns what was dropped to make room.
+    pub(super) fn put(&mut self, message: Message) -> Vec<Message> {
         let places: Vec<Place> = self
             .messages
             .iter()
-            .filter(|(place, other)| place.0.0 < message.urgency && other.subject == message.subject)
+            .filter(|(place, other)| {
+                place.0.0 < message.handling.urgency && other.handling.subject == message.handling.subject
+            })
             .map(|(place, _)| *place)
             .collect();
         for place in places {
             if let Some(before) = self.messages.remove(&place) {
-                self.messages.insert((Reverse(message.urgency), place.1), before);
+                self.messages.insert((Reverse(message.handling.urgency), place.1), before);
             }
         }
-        self.messages.insert((Reverse(message.urgency), self.next), message);
+        self.messages.insert((Reverse(message.handling.urgency), self.next), message);
         self.next += 1;
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while self.messages_max < self.messages.len() {
-            self.drop_one();
-            dropped += 1;
+            dropped.extend(self.drop_one());
         }
         dropped
     }
 
-    /// The one to be delivered next, and where it stands.
-    pub(super) fn first(&self) -> Option<(Place, &Message)> {
-        self.messages.first_key_value().map(|(place, message)| (*place, message))
+    /// The one to be delivered next.
+    pub(super) fn first(&self) -> Option<&Message> {
+        self.messages.values().next()
+    }
+
+    /// All that are as urgent as the first, in the order of delivery.
+    pub(super) fn as_urgent_as_first(&self) -> impl Iterator<Item = &Message> {
+        let most = self.messages.keys().next().map(|place| place.0);
+        self.messages.iter().take_while(move |(place, _)| Some(place.0) == most).map(|(_, message)| message)
+    }
+
+    /// How urgent the first is by now: it may have been taken along by a later message.
+    pub(super) fn urgency(&self) -> Option<Urgency> {
+        self.messages.keys().next().map(|place| place.0.0)
     }
 
     /// Takes a message out by its id, wherever it stands by now.
@@ -81,17 +106,20 @@ impl Queue {
         self.messages.retain(|_, message| &*message.id != id);
     }
 
+    /// Whether a message still waits, at this urgency.
+    pub(super) fn has(&self, urgency: Urgency, id: &str) -> bool {
+        let places = (Reverse(urgency), 0)..=(Reverse(urgency), u64::MAX);
+        self.messages.range(places).any(|(_, message)| &*message.id == id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    fn drop_one(&mut self) {
-        let Some((least, _)) = self.messages.last_key_value() else { return };
-        let urgency = least.0;
-        let oldest = self.messages.range((urgency, 0)..).next().map(|(place, _)| *place);
-        if let Some(place) = oldest {
-            self.messages.remove(&place);
-        }
+    fn drop_one(&mut self) -> Option<Message> {
+        let urgency = self.messages.last_key_value()?.0.0;
+        let oldest = *self.messages.range((urgency, 0)..).next()?.0;
+        self.messages.remove(&oldest)
     }
 }
 
@@ -102,16 +130,17 @@ mod tests {
     fn message(id: &str, subject: &str, urgency: Urgency) -> Message {
         Message {
             id: id.into(),
-            subject: subject.into(),
-            urgency,
+            handling: Handling { subject: subject.into(), urgency, notice: None },
             made: Uptime(0),
-            body: Arc::from(&b"{}"[..]),
+            severity: Severity::Info,
+            line: id.into(),
+            body: Body(Arc::from(&b"{}"[..])),
         }
     }
 
     fn drain(queue: &mut Queue) -> Vec<String> {
         let mut ids = Vec::new();
-        while let Some((_, first)) = queue.first() {
+        while let Some(first) = queue.first() {
             let id = first.id.to_string();
             queue.remove(&id);
             ids.push(id);
@@ -144,7 +173,7 @@ mod tests {
         queue.put(message("1", "a", Urgency::Critical));
         queue.put(message("2", "b", Urgency::Low));
         queue.put(message("3", "c", Urgency::Low));
-        assert_eq!(queue.put(message("4", "d", Urgency::High)), 1);
+        assert_eq!(queue.put(message("4", "d", Urgency::High)).len(), 1);
         assert_eq!(drain(&mut queue), ["1", "4", "3"]);
     }
 }

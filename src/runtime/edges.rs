@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Loaded;
-use crate::exchange::Publication;
+use crate::exchange::{FaultReport, Hearing, Publication};
 use crate::field::Field;
-use crate::notify::options::WebhookOptions;
-use crate::notify::{self, Texts};
+use crate::notify::{self, Common, SetupFault, Texts};
 use crate::nut;
 use crate::nut::options::NutOptions;
 use crate::runtime::Ears;
@@ -26,7 +25,7 @@ use crate::web::options::WebOptions;
 use crate::web::{self, Screen};
 use crate::wire::{Board, text};
 
-/// Starts MQTT, InfluxDB and the webhooks, as far as they are configured.
+/// Starts MQTT, InfluxDB, webhooks, mail and heartbeats, as far as they are configured.
 pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>) {
     if let Some(options) = loaded.mqtt.clone() {
         let at = ears.clone();
@@ -70,40 +69,47 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
             }
         }));
     }
+    // One report for all who tell people: the alarm goes when none of them fails any more.
+    let common = Common {
+        site: Arc::clone(&ears.site),
+        boot: ears.boot.clone(),
+        texts: Arc::new(Sentences),
+        inbox: ears.inbox.clone(),
+        fault: FaultReport::new(ears.inbox.clone(), SystemFault::Webhook),
+        stop: ears.stop.clone(),
+    };
     for options in loaded.webhooks.clone() {
-        edges.spawn(supervise("webhook", ears.clone(), webhook(ears.clone(), options)));
+        let start = move |common: &Common, hearing| Ok(notify::spawn(&options, common, hearing)?.task);
+        edges.spawn(supervise("webhook", ears.clone(), target(ears, &common, start)));
+    }
+    for options in loaded.mails.clone() {
+        let start = move |common: &Common, hearing| Ok(notify::spawn_mail(&options, common, hearing)?.task);
+        edges.spawn(supervise("mail", ears.clone(), target(ears, &common, start)));
+    }
+    for options in loaded.heartbeats.clone() {
+        let start = move |common: &Common, hearing| notify::spawn_heartbeat(&options, common, hearing);
+        edges.spawn(supervise("heartbeat", ears.clone(), target(ears, &common, start)));
     }
 }
 
-/// One webhook target, as something that can be started again.
-fn webhook(
-    at: Ears,
-    options: WebhookOptions,
-) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
-    let texts: Arc<dyn Texts> = Arc::new(Sentences);
+/// One target of messages, as something that can be started again.
+fn target<S>(
+    ears: &Ears,
+    common: &Common,
+    mut start: S,
+) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> + use<S>
+where
+    S: FnMut(&Common, Hearing) -> Result<JoinHandle<()>, SetupFault>,
+{
+    let (at, common) = (ears.clone(), common.clone());
     move || {
-        let targets = std::slice::from_ref(&options);
-        let started = notify::spawn(
-            targets,
-            &at.site,
-            &at.boot,
-            &at.facts.subscribe(),
-            at.inbox.clone(),
-            &at.stop,
-            &texts,
-        );
+        let started = start(&common, at.facts.subscribe());
         let inbox = at.inbox.clone();
         Box::pin(async move {
             match started {
-                Ok(handles) => {
-                    let mut well = true;
-                    for handle in handles {
-                        well &= handle.task.await.is_ok();
-                    }
-                    well
-                }
+                Ok(task) => task.await.is_ok(),
                 Err(fault) => {
-                    tracing::error!(%fault, "a webhook cannot be used");
+                    tracing::error!(%fault, "a target of messages cannot be used");
                     let _ = inbox.send(vec![failing(SystemFault::Webhook)]).await;
                     true
                 }

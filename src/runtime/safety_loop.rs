@@ -76,12 +76,15 @@ impl SafetyLoop {
         }
     }
 
-    /// What came in and is no fact of the core: outcomes of orders, faults of emberwatch itself.
+    /// What came in and is no fact of the core: outcomes of orders, faults of emberwatch itself, receipts of notices.
     fn record(&self, inputs: &[Input]) {
         for input in inputs {
             match input {
                 Input::Answered { order, at, result } => self.journal.answer(*order, *at, *result),
                 Input::System { fault, failing } => self.journal.fault(*fault, *failing),
+                Input::Delivered { sequence, notice, target, taken } => {
+                    self.journal.delivered(*sequence, *notice, target, *taken);
+                }
                 Input::Sampled { .. } | Input::Asked { .. } | Input::Logins { .. } => {}
             }
         }

@@ -58,6 +58,17 @@ pub enum Input {
         /// Failing now?
         failing: bool,
     },
+    /// A notice came to its end at one of those who are told. It moves nothing; it is kept.
+    Delivered {
+        /// The sequence it was about.
+        sequence: SequenceId,
+        /// Its number.
+        notice: u64,
+        /// Who was told; a name from the configuration.
+        target: Arc<str>,
+        /// Taken by the receiver? If not, it was given up.
+        taken: bool,
+    },
 }
 
 /// A person, by the name the configuration gives.

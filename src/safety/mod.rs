@@ -430,7 +430,7 @@ impl People<'_> {
     /// Takes in answers to orders, requests of people, faults of emberwatch itself.
     fn heed(self, input: &Input, scene: &Scene<'_>, out: &mut Vec<Output>) {
         match input {
-            Input::Sampled { .. } => {}
+            Input::Sampled { .. } | Input::Delivered { .. } => {}
             Input::Logins { ups, at, count } => self.sequences.logged_in(ups, *at, *count),
             Input::Answered { order, at, result } => {
                 self.sequences.answered(scene, *order, *at, *result, out);

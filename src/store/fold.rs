@@ -124,7 +124,8 @@ impl Fold {
             | Body::Followed { .. }
             | Body::Refused { .. }
             | Body::Answer { .. }
-            | Body::Fault { .. } => {}
+            | Body::Fault { .. }
+            | Body::Delivered { .. } => {}
         }
     }
 

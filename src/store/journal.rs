@@ -19,9 +19,10 @@ use crate::clock;
 use crate::exchange::{FaultReport, Inbox, Publication};
 use crate::safety::fact::{DriveFault, Order, OrderId};
 use crate::safety::memory::Memory;
-use crate::safety::site::{Site, SystemFault};
+use crate::safety::site::{SequenceId, Site, SystemFault};
 use crate::store::disk::{Directory, Disk};
 use crate::store::fold::Fold;
+use crate::store::names;
 use crate::store::options::JournalOptions;
 use crate::store::record::{Body, SnapshotWire, is_kept};
 use crate::store::recover::{Found, OpenFault, Records, Recovered, recover};
@@ -224,6 +225,12 @@ impl Journal {
     pub fn fault(&self, fault: SystemFault, failing: bool) {
         let row = SystemFault::TABLE.iter().find(|row| row.0 == fault);
         self.one(Body::Fault { fault: row.map_or("?", |row| row.1).to_owned(), failing });
+    }
+
+    /// Records that a notice reached one of those who are told, or was given up.
+    pub fn delivered(&self, sequence: SequenceId, notice: u64, target: &str, taken: bool) {
+        let sequence = names::of_sequence(&self.shared.site, sequence);
+        self.one(Body::Delivered { sequence, notice, target: target.to_owned(), taken });
     }
 
     /// Takes this memory for the truth and writes it down. To be called once after a start, when the core has

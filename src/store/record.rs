@@ -97,6 +97,8 @@ pub enum Body {
     Answer { order: u64, at: u64, fault: Option<DriveWire> },
     /// A part of emberwatch fails or works again.
     Fault { fault: String, failing: bool },
+    /// A notice was taken by one of those who are told, or given up.
+    Delivered { sequence: String, notice: u64, target: String, taken: bool },
 }
 
 /// A rule's judgement.
@@ -275,6 +277,7 @@ impl Body {
             Self::LoneVote { .. } => 15,
             Self::Proposed { .. } => 16,
             Self::Waiver { .. } => 17,
+            Self::Delivered { .. } => 20,
         }
     }
 

@@ -12,4 +12,5 @@ mod probe;
 mod program;
 mod restart;
 mod simulate;
+mod told;
 mod watch;

@@ -51,6 +51,8 @@ impl Stage {
             loaded.state_dir = dir.join("state");
             (loaded.mqtt, loaded.influx, loaded.web) = (None, None, None);
             loaded.webhooks.clear();
+            loaded.mails.clear();
+            loaded.heartbeats.clear();
             Some(loaded)
         };
         let room = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;

@@ -34,6 +34,7 @@ pub(super) fn names(record: &Record, name: &str) -> bool {
         | Body::Refused { by, request, .. } => named(by) || named(subject(request)),
         Body::Intent { sequence, action, .. } => named(sequence) || named(action),
         Body::Fault { fault, .. } => named(fault),
+        Body::Delivered { sequence, target, .. } => named(sequence) || named(target),
     }
 }
 
@@ -97,6 +98,10 @@ fn sentence(body: &Body) -> String {
         Body::Answer { order, fault: Some(fault), .. } => format!("answer     order {order}: {fault:?}"),
         Body::Fault { fault, failing: true } => format!("fault      {fault} fails"),
         Body::Fault { fault, failing: false } => format!("fault      {fault} works again"),
+        Body::Delivered { sequence, notice, target, taken } => {
+            let how = if *taken { "taken by" } else { "GIVEN UP for" };
+            format!("receipt    notice {notice} of {sequence} {how} {target}")
+        }
     }
 }
 

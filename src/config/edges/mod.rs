@@ -1,7 +1,10 @@
-//! The edges: MQTT, InfluxDB, webhooks, the local page, the log. Each is off when its table is absent.
+//! The edges: MQTT, InfluxDB, webhooks, mail, heartbeats, the local page, the log. Each is off when its table is absent.
 //!
 //! These are data paths, so they may have defaults; nothing about safety is decided here.
 
+mod address;
+mod hears;
+mod mail;
 mod mqtt;
 mod url;
 mod web;
@@ -9,11 +12,12 @@ mod webhook;
 
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
+use crate::config::names::Names;
 use crate::config::node::At;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::notify::options::WebhookOptions;
+use crate::notify::options::{HeartbeatOptions, MailOptions, WebhookOptions};
 use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::mqtt::options::MqttOptions;
 use crate::units::Millis;
@@ -59,6 +63,8 @@ pub(super) struct Edges {
     pub(super) mqtt: Option<MqttOptions>,
     pub(super) influx: Option<InfluxOptions>,
     pub(super) webhooks: Vec<WebhookOptions>,
+    pub(super) mails: Vec<MailOptions>,
+    pub(super) heartbeats: Vec<HeartbeatOptions>,
     pub(super) web: Option<WebOptions>,
     pub(super) log: LogOptions,
 }
@@ -67,13 +73,23 @@ pub(super) struct Edges {
 const QUEUE: std::ops::RangeInclusive<i64> = 10..=10_000_000;
 
 /// Reads the tables of all edges.
-pub(super) fn read(desk: &mut Desk, root: &mut Table, env: Environment, gateway: &str) -> Edges {
+pub(super) fn read(
+    desk: &mut Desk,
+    root: &mut Table,
+    env: Environment,
+    gateway: &str,
+    zones: &Names,
+) -> Edges {
     let mqtt = root.table(desk, "mqtt").and_then(|table| mqtt::read(desk, table, env, gateway));
     let influx = root.table(desk, "influx").and_then(|table| influx(desk, table, env));
-    let webhooks = webhook::read(desk, root, env);
+    let webhooks = webhook::read(desk, root, env, zones);
+    let mails = mail::read(desk, root, env, zones);
+    let heartbeats = mail::heartbeats(desk, root, env);
+    let all = webhooks.iter().map(|webhook| &webhook.hears).chain(mails.iter().map(|mail| &mail.hears));
+    hears::check_all(desk, root.at, all);
     let web = root.table(desk, "web").and_then(|table| web::read(desk, table, env));
     let log = root.table(desk, "log");
-    Edges { mqtt, influx, webhooks, web, log: read_log(desk, log) }
+    Edges { mqtt, influx, webhooks, mails, heartbeats, web, log: read_log(desk, log) }
 }
 
 fn influx(desk: &mut Desk, mut table: Table, env: Environment) -> Option<InfluxOptions> {

@@ -57,7 +57,8 @@ pub(super) fn check(desk: &mut Desk, url: &At<String>) -> Option<Parts> {
     parts
 }
 
-fn parse(url: &str) -> Option<Parts> {
+/// The parts of a URL that can be used.
+pub(super) fn parse(url: &str) -> Option<Parts> {
     if !url.bytes().all(|byte| byte.is_ascii_graphic())
         || url.contains(['"', '<', '>', '\\', '^', '`', '{', '|', '}', '#'])
     {

@@ -295,7 +295,7 @@ pub(super) fn check(cases: &[Case]) {
 
 /// The codes of all cases.
 pub(super) fn reached() -> BTreeSet<Code> {
-    let cases = [SHAPES, NAMES, DEVICES, RULES, SEQUENCES, EDGES].concat();
+    let cases = [SHAPES, NAMES, DEVICES, RULES, SEQUENCES, EDGES, super::people::PEOPLE].concat();
     let mut reached: BTreeSet<Code> = cases.iter().map(|case| case.2).collect();
     reached.extend(DOUBTS.iter().map(|case| case.1));
     reached.extend(codes(&complaints(&["state_dir = \"/x\"\n[site]\nid = \"a\"\ngateway = \"b\"\n"])));

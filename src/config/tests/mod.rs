@@ -4,6 +4,7 @@ mod corpus;
 mod files;
 mod links;
 mod nut;
+mod people;
 mod presets;
 mod several;
 
@@ -24,6 +25,8 @@ fn env(name: &str) -> Option<String> {
     match name {
         "TOKEN" => Some("0123456789abcdef\n".to_owned()),
         "WHSEC" => Some("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
+        "WHSK" => Some("whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=".to_owned()),
+        "SLACK" => Some("https://hooks.example/services/T/B/x".to_owned()),
         "SHORT" => Some("short".to_owned()),
         "EMPTY" => Some(" ".to_owned()),
         _ => None,
@@ -125,7 +128,7 @@ fn every_optional_edge_of_the_example_loads_when_uncommented() {
         (1883, "emberwatch-gw-1", "emberwatch")
     );
     assert_eq!(loaded.influx.unwrap().batch_lines_max, 5_000);
-    assert_eq!(loaded.webhooks[0].priority_min, crate::safety::site::Priority::High);
+    assert_eq!(loaded.webhooks[0].hears.priority_min, Some(crate::safety::site::Priority::High));
     let token = &loaded.web.unwrap().operators[0].token;
     assert_eq!(token.expose_secret(), "0123456789abcdef", "trimmed");
     assert!(!format!("{token:?}").contains("0123456789abcdef"));

@@ -195,6 +195,7 @@ const ANSWERED: u8 = 0;
 const ASKED: u8 = 1;
 const SYSTEM: u8 = 2;
 const LOGINS: u8 = 3;
+const DELIVERED: u8 = 8;
 
 fn put_other(out: &mut Vec<u8>, input: &Input) {
     match input {
@@ -226,6 +227,13 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             let name = SystemFault::TABLE.iter().find(|known| known.0 == *fault).map_or("", |known| known.1);
             put_text(out, name);
             out.push(u8::from(*failing));
+        }
+        Input::Delivered { sequence, notice, target, taken } => {
+            out.push(DELIVERED);
+            put(out, u64::from(sequence.0));
+            put(out, *notice);
+            put_text(out, target);
+            out.push(u8::from(*taken));
         }
     }
 }
@@ -336,6 +344,11 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
             let name = bytes.text()?;
             let fault = SystemFault::TABLE.iter().find(|known| known.1 == name)?.0;
             Some(Input::System { fault, failing: bytes.byte()? == 1 })
+        }
+        DELIVERED => {
+            let (sequence, notice) = (SequenceId(bytes.small()?), bytes.number()?);
+            let target = bytes.text()?.into();
+            Some(Input::Delivered { sequence, notice, target, taken: bytes.byte()? == 1 })
         }
         _ => None,
     }

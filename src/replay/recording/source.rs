@@ -53,7 +53,10 @@ impl<R: Read> RecordingSource<R> {
             Input::Asked { by, request } => {
                 self.request(&request).map(|request| Input::Asked { by, request })
             }
-            Input::Answered { .. } | Input::Logins { .. } | Input::System { .. } => Some(input),
+            Input::Answered { .. }
+            | Input::Logins { .. }
+            | Input::System { .. }
+            | Input::Delivered { .. } => Some(input),
         };
         self.foreign += u64::from(known.is_none());
         known

@@ -69,6 +69,9 @@ fn steps() -> Vec<Step> {
     let inputs = SystemFault::TABLE.into_iter().map(|(fault, _)| Input::System { fault, failing: true });
     let logins = Input::Logins { ups: "ups-a".into(), at: Uptime(1190), count: 3 };
     all.push(Step { now: now(1200), inputs: inputs.chain([logins]).collect() });
+    let receipt =
+        |taken| Input::Delivered { sequence: SequenceId(1), notice: 7, target: "owners".into(), taken };
+    all.push(Step { now: now(1250), inputs: vec![receipt(true), receipt(false)] });
     // The wall clock steps back by an hour.
     let stepped = Now { wall: WallTime(now(1300).wall.0 - 3_600_000), ..now(1300) };
     all.push(Step { now: stepped, inputs: vec![sample(1, 1290, Ok(23.4)), sample(0, 1290, Ok(-0.1))] });

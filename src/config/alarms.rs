@@ -316,6 +316,16 @@ fn of_system(fault: SystemFault, name: &str) -> Alarm {
             "People or services that rely on it are not told.",
             "Tell them by other means; check the target.",
         ),
+        SystemFault::MqttSpool => (
+            "What the MQTT broker has not accepted yet is not safe on the disk",
+            "Old readings may be lost to subscribers; alarms are the last to go, watching and cutting go on.",
+            "Check the disk of the gateway: space, rights, health; and `bytes_max` of [mqtt.spool].",
+        ),
+        SystemFault::InfluxSpool => (
+            "What the InfluxDB server has not accepted yet is not safe on the disk",
+            "History may get gaps, the oldest first; watching and cutting go on.",
+            "Check the disk of the gateway: space, rights, health; and `bytes_max` of [influx.spool].",
+        ),
         SystemFault::Overload => (
             "Facts were dropped because a consumer was too slow",
             "Screens or history have gaps; watching and cutting are not affected.",

@@ -20,7 +20,7 @@ use crate::exchange::{FaultReport, Inbox, Publication};
 use crate::safety::fact::{DriveFault, Order, OrderId};
 use crate::safety::memory::Memory;
 use crate::safety::site::{Site, SystemFault};
-use crate::store::disk::{Directory, Disk};
+use crate::disk::{Directory, Disk};
 use crate::store::fold::Fold;
 use crate::store::options::JournalOptions;
 use crate::store::record::{Body, SnapshotWire, is_kept};

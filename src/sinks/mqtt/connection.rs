@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Connected, Event, HANDED_MAX, Will};
 use super::counters::MqttCounters;
-use super::fault::FaultLine;
+use crate::sinks::fault::FaultLine;
 use super::options::{MqttOptions, TlsOptions};
 use super::outbox::Ticket;
 use super::{Shared, tls};

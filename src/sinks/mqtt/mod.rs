@@ -15,7 +15,6 @@ pub mod options;
 mod client;
 mod connection;
 mod counters;
-mod fault;
 mod hear;
 mod outbox;
 mod tls;

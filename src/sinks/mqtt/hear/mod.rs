@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::counters::MqttCounters;
-use super::fault::FaultLine;
+use crate::sinks::fault::FaultLine;
 use super::outbox::{Message, Urgency};
 use super::topics::{Topic, Topics};
 use crate::clock;

@@ -76,9 +76,10 @@ impl Keeper {
             let (closed, close) = (mail.closed, mail.close.take());
             let urgent = self.sort(&mut mail);
             if closed {
-                self.retry = None;
+                // Whatever is due is due now.
+                (self.retry, self.sync_every) = (None, Millis::ZERO);
             }
-            self.attend(urgent || closed);
+            self.attend(urgent);
             self.answer(&mut mail);
             self.tell();
             if closed {

@@ -100,11 +100,17 @@ impl Lane {
         let mut found: Vec<(u64, u64, &String)> =
             names.iter().filter_map(|name| self.parse(name).map(|(file, first)| (file, first, name))).collect();
         found.sort_unstable();
+        let newest = found.last().map_or(0, |last| last.0);
         let mut damaged = false;
         let (mut end, mut low, mut known) = (0, 0, false);
         for &(file, first, name) in found.iter().rev() {
             self.next_file = self.next_file.max(file + 1);
             let (bytes, mut spared) = (disk.size(name)?, false);
+            if bytes <= frame::HEADER_BYTES as u64 && file != newest {
+                // Begun and never used.
+                let _ = disk.remove(name);
+                continue;
+            }
             if !known {
                 // The newest says what is done; an older one is asked only where that is damaged.
                 match frame::scan(&disk.read(name)?) {

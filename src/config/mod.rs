@@ -173,7 +173,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let rules = rules::read(desk, &mut root, &plant);
     let sequences = sequences::read(desk, &mut root, &mut plant, &rules);
     let alarm_settings = alarms::settings(desk, &mut root);
-    let edges = edges::read(desk, &mut root, env, &plant.site.gateway);
+    let edges = edges::read(desk, &mut root, env, &plant.site.gateway, state_dir.as_deref());
     let at = root.at;
     root.finish(desk);
     let Plant { mut site, links, link_places, limits, .. } = plant;

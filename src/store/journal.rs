@@ -16,11 +16,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::disk::{Directory, Disk};
 use crate::exchange::{FaultReport, Inbox, Publication};
 use crate::safety::fact::{DriveFault, Order, OrderId};
 use crate::safety::memory::Memory;
 use crate::safety::site::{Site, SystemFault};
-use crate::disk::{Directory, Disk};
 use crate::store::fold::Fold;
 use crate::store::options::JournalOptions;
 use crate::store::record::{Body, SnapshotWire, is_kept};

@@ -270,6 +270,7 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
     MqttOptions {
         host: "127.0.0.1".into(),
         port,
+        more: Vec::new(),
         client_id: "gw1".into(),
         root: "emberwatch".into(),
         version,
@@ -277,6 +278,8 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
         tls: None,
         keep_alive: Millis::from_secs(5),
         outbox_max: 10_000,
+        spool: None,
+        owned_topics: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[mqtt]`.
 
+use std::path::PathBuf;
+
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
 use crate::config::node::At;
@@ -10,7 +12,7 @@ use crate::config::value;
 use crate::sinks::mqtt::options::{MqttOptions, MqttVersion, TlsOptions};
 use crate::units::Millis;
 
-use super::{QUEUE, count, url};
+use super::{QUEUE, count, spool, url};
 
 const VERSIONS: &[(&str, MqttVersion)] = &[("5", MqttVersion::V5), ("3.1.1", MqttVersion::V3)];
 /// Between keep-alives; the protocol counts whole seconds up to 65,535.
@@ -22,6 +24,7 @@ pub(super) fn read(
     mut table: Table,
     env: Environment,
     gateway: &str,
+    home: Option<PathBuf>,
 ) -> Option<MqttOptions> {
     let host = table.need(desk, "host", value::text);
     let port = table.may(desk, "port", value::whole(1..=65_535));
@@ -40,6 +43,7 @@ pub(super) fn read(
     let keep_alive = table.may(desk, "keep_alive", value::duration(KEEP_ALIVE_MS));
     let outbox = table.may(desk, "outbox_max", value::whole(QUEUE));
     let allow_plaintext = table.may(desk, "allow_plaintext", value::flag).unwrap_or(false);
+    let spool = spool::read(desk, &mut table, home.as_deref());
     table.finish(desk);
     let host = host?;
     if !is_host(&host.value) && host.value.parse::<std::net::Ipv6Addr>().is_err() {
@@ -60,6 +64,7 @@ pub(super) fn read(
     Some(MqttOptions {
         host: host.value,
         port: port.unwrap_or(if secure { 8883 } else { 1883 }),
+        more: Vec::new(),
         client_id: client_id.map_or_else(|| format!("emberwatch-{gateway}"), |id| id.value),
         root: root.map_or_else(|| "emberwatch".to_owned(), |root| root.value),
         version: version.unwrap_or(MqttVersion::V5),
@@ -70,6 +75,8 @@ pub(super) fn read(
         },
         keep_alive: keep_alive.map_or(Millis(30_000), |keep_alive| keep_alive.value),
         outbox_max: count(outbox, 10_000),
+        spool,
+        owned_topics: home.map(|home| home.join("topics")),
     })
 }
 

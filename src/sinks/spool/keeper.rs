@@ -55,7 +55,7 @@ impl Keeper {
         Self {
             open,
             disk: None,
-            lanes: [Lane::new("events"), Lane::new("data")],
+            lanes: [Lane::new(Kind::Events), Lane::new(Kind::Telemetry)],
             base: [0; 2],
             bytes_max: options.bytes_max,
             segment_bytes: SEGMENT_BYTES_MAX.min(options.bytes_max / SEGMENTS_MIN).max(1),
@@ -200,7 +200,8 @@ impl Keeper {
         let mut disk = (self.open)()?;
         let mut names = disk.list()?;
         names.retain(|name| name != LOCK_NAME);
-        let foreign = names.iter().filter(|name| !self.lanes.iter().any(|lane| lane.owns(name))).count() as u64;
+        let foreign =
+            names.iter().filter(|name| !self.lanes.iter().any(|lane| lane.owns(name))).count() as u64;
         if 0 < foreign {
             tracing::warn!(foreign, "files in the spool's directory that are not ours: left alone");
             self.lost(Loss::default());
@@ -213,7 +214,9 @@ impl Keeper {
             *base = moved;
             counters.found.fetch_add(lane.waiting() - before, Ordering::Relaxed);
             if damaged {
-                tracing::warn!("the end of a spool was damaged, as by a loss of power; the rest of it is there");
+                tracing::warn!(
+                    "the end of a spool was damaged, as by a loss of power; the rest of it is there"
+                );
                 self.losses += 1;
                 counters.damaged.fetch_add(1, Ordering::Relaxed);
                 self.lost_at = Some(clock::uptime());
@@ -284,9 +287,16 @@ impl Keeper {
                 lane.abandon(disk);
             }
         }
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge | io::ErrorKind::WriteZero);
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
+                | io::ErrorKind::WriteZero
+        );
         // Room for what is newer, and for alarms first of all.
-        if full && 0 < self.lanes[1].bytes()
+        if full
+            && 0 < self.lanes[1].bytes()
             && let Some(loss) = self.lanes[1].drop_oldest(disk)
         {
             self.dropped(Kind::Telemetry, loss);

@@ -8,13 +8,16 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use super::frame::{self, Kind};
+use super::Kind;
+use super::frame::{self, Kind as FrameKind};
 use super::ranges::Ranges;
 use crate::disk::{Disk, SegmentFile};
 
 /// Some entries, as they were put in: numbers, and the bytes of all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
+    /// Of which lane.
+    pub(crate) kind: Kind,
     pub(super) numbers: Range<u64>,
     /// What was appended.
     pub(crate) payload: Vec<u8>,
@@ -61,6 +64,7 @@ pub(super) struct Loss {
 }
 
 pub(super) struct Lane {
+    kind: Kind,
     prefix: &'static str,
     segments: VecDeque<Segment>,
     next_file: u64,
@@ -79,8 +83,13 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(prefix: &'static str) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
+        let prefix = match kind {
+            Kind::Events => "events",
+            Kind::Telemetry => "data",
+        };
         Self {
+            kind,
             prefix,
             segments: VecDeque::new(),
             next_file: 0,
@@ -97,8 +106,10 @@ impl Lane {
     /// Takes over what files hold, below what was put in since. Returns by how much the numbers of these moved up, and
     /// whether anything was found damaged.
     pub(super) fn recover(&mut self, disk: &mut dyn Disk, names: &[String]) -> io::Result<(u64, bool)> {
-        let mut found: Vec<(u64, u64, &String)> =
-            names.iter().filter_map(|name| self.parse(name).map(|(file, first)| (file, first, name))).collect();
+        let mut found: Vec<(u64, u64, &String)> = names
+            .iter()
+            .filter_map(|name| self.parse(name).map(|(file, first)| (file, first, name)))
+            .collect();
         found.sort_unstable();
         let newest = found.last().map_or(0, |last| last.0);
         let mut damaged = false;
@@ -119,7 +130,8 @@ impl Lane {
                         damaged |= scan.damaged;
                         let ends = scan.frames.iter().map(|it| it.first + u64::from(it.count)).max();
                         end = end.max(ends.unwrap_or(first));
-                        let dones = scan.frames.iter().filter(|it| it.kind == Kind::Done).map(|it| it.first);
+                        let dones =
+                            scan.frames.iter().filter(|it| it.kind == FrameKind::Done).map(|it| it.first);
                         let done = dones.chain(scan.header.map(|header| header.1)).max();
                         low = low.max(done.unwrap_or(0));
                         end = end.max(low);
@@ -144,7 +156,8 @@ impl Lane {
     }
 
     fn parse(&self, name: &str) -> Option<(u64, u64)> {
-        let (file, first) = name.strip_prefix(self.prefix)?.strip_prefix('-')?.strip_suffix(".spool")?.split_once('-')?;
+        let (file, first) =
+            name.strip_prefix(self.prefix)?.strip_prefix('-')?.strip_suffix(".spool")?.split_once('-')?;
         let ours = file.len() == 8 && first.len() == 16;
         let hex = |digits: &str| u64::from_str_radix(digits, 16).ok();
         if ours { Some((hex(file)?, hex(first)?)) } else { None }
@@ -228,7 +241,7 @@ impl Lane {
                 let payload = frame::unpack(&self.unsynced[index].packed).unwrap_or_default();
                 bytes += payload.len().max(1);
                 self.todo.remove(&numbers);
-                blocks.push(Block { numbers, payload });
+                blocks.push(Block { kind: self.kind, numbers, payload });
             } else {
                 self.fetch_from_file(disk, &wanted, bytes_max - bytes, &mut blocks, &mut loss)?;
                 bytes = blocks.iter().map(|block| block.payload.len().max(1)).sum();
@@ -256,7 +269,8 @@ impl Lane {
             loss.damaged += self.settle(&(wanted.start..end));
             return Ok(());
         };
-        let end = self.segments.get(index + 1).map_or(memory, |segment| segment.first.min(memory)).min(wanted.end);
+        let end =
+            self.segments.get(index + 1).map_or(memory, |segment| segment.first.min(memory)).min(wanted.end);
         let content = disk.read(&self.segments[index].name)?;
         let Some(scan) = frame::scan(&content) else {
             self.segments[index].spared = true;
@@ -264,7 +278,7 @@ impl Lane {
             return Ok(());
         };
         let (mut at, mut bytes) = (wanted.start, 0);
-        for frame in scan.frames.iter().filter(|frame| frame.kind == Kind::Entries) {
+        for frame in scan.frames.iter().filter(|frame| frame.kind == FrameKind::Entries) {
             let numbers = frame.first..frame.first + u64::from(frame.count);
             if numbers.end <= at || end <= numbers.start {
                 continue;
@@ -277,7 +291,7 @@ impl Lane {
             self.todo.remove(&numbers);
             if let Some(payload) = frame::unpack(frame.payload) {
                 bytes += payload.len().max(1);
-                blocks.push(Block { numbers, payload });
+                blocks.push(Block { kind: self.kind, numbers, payload });
             } else {
                 loss.damaged += self.settle(&numbers);
             }

@@ -239,8 +239,8 @@ impl Spool {
         blocks
     }
 
-    /// Asks for everything to be made durable, and waits for that, at most so long.
-    pub(crate) async fn close(&self, within: Duration) {
+    /// Asks for everything to be made durable, and ends.
+    pub(crate) fn close(&self) -> Closing {
         let (answer, closed) = oneshot::channel();
         {
             let mut mailbox = self.shared.mailbox();
@@ -248,7 +248,18 @@ impl Spool {
             mailbox.closed = true;
         }
         self.shared.posted.notify_one();
-        if tokio::time::timeout(within, closed).await.is_err() {
+        Closing(closed)
+    }
+}
+
+/// A spool that is being closed.
+#[must_use]
+pub(crate) struct Closing(oneshot::Receiver<()>);
+
+impl Closing {
+    /// Waits until everything is durable, at most so long.
+    pub(crate) async fn within(self, span: Duration) {
+        if tokio::time::timeout(span, self.0).await.is_err() {
             tracing::warn!("a spool was not made durable in time");
         }
     }

@@ -20,7 +20,8 @@ impl Ranges {
 
     /// How many numbers of this range are in it.
     pub(super) fn len_in(&self, within: &Range<u64>) -> u64 {
-        let cut = |range: &Range<u64>| range.end.min(within.end).saturating_sub(range.start.max(within.start));
+        let cut =
+            |range: &Range<u64>| range.end.min(within.end).saturating_sub(range.start.max(within.start));
         self.0.iter().map(cut).sum()
     }
 
@@ -45,7 +46,8 @@ impl Ranges {
         }
         let mut left = VecDeque::with_capacity(self.0.len() + 1);
         for range in self.0.drain(..) {
-            let (before, after) = (range.start..range.end.min(gone.start), range.start.max(gone.end)..range.end);
+            let (before, after) =
+                (range.start..range.end.min(gone.start), range.start.max(gone.end)..range.end);
             left.extend([before, after].into_iter().filter(|part| !part.is_empty()));
         }
         self.0 = left;

@@ -117,7 +117,7 @@ impl SegmentFile for Writing {
 const BIG: usize = 1 << 20;
 
 fn opened(disk: &mut Memory) -> Lane {
-    let mut lane = Lane::new("data");
+    let mut lane = Lane::new(Kind::Telemetry);
     let names = disk.list().unwrap();
     lane.recover(disk, &names).unwrap();
     lane
@@ -213,7 +213,7 @@ fn d6_a_damaged_block_is_counted_and_the_rest_delivered() {
             at -= file.bytes.len();
         }
         drop(inner);
-        let mut lane = Lane::new("data");
+        let mut lane = Lane::new(Kind::Telemetry);
         let names = disk.list().unwrap();
         let (_, torn) = lane.recover(&mut disk, &names).unwrap();
         let (blocks, loss) = lane.fetch(&mut disk, BIG).unwrap();
@@ -230,7 +230,8 @@ fn d9_a_newer_version_and_strangers_are_left_alone() {
     newer[7] = 9;
     let crc = crc32fast::hash(&newer[..24]);
     newer[24..].copy_from_slice(&crc.to_le_bytes());
-    let strange = [("data-00000000-0000000000000000.spool", newer.to_vec()), ("notes.txt", b"hello".to_vec())];
+    let strange =
+        [("data-00000000-0000000000000000.spool", newer.to_vec()), ("notes.txt", b"hello".to_vec())];
     for (name, bytes) in strange.clone() {
         disk.inner().files.insert(name.into(), File { synced: bytes.len(), bytes, known: true });
     }
@@ -424,7 +425,11 @@ impl Running {
 async fn k3_d1_a_full_spool_drops_the_oldest_telemetry_and_no_event() {
     let mut running = running(20_000, &Memory::default());
     assert!(!running.told().await);
-    let noise = |seed: u32| (0..200_u32).map(|n| char::from(33 + (n.wrapping_mul(seed * 2 + 7919) >> 3) as u8 % 90)).collect::<String>();
+    let noise = |seed: u32| {
+        (0..200_u32)
+            .map(|n| char::from(33 + (n.wrapping_mul(seed * 2 + 7919) >> 3) as u8 % 90))
+            .collect::<String>()
+    };
     for number in 0..400_u32 {
         assert!(running.spool.telemetry(10, format!("{number} {}", noise(number)).into_bytes()));
         if number.is_multiple_of(10) {
@@ -435,7 +440,7 @@ async fn k3_d1_a_full_spool_drops_the_oldest_telemetry_and_no_event() {
     running.until("drops", |counters| 0 < SpoolCounters::get(&counters.dropped)).await;
     assert!(running.told().await, "an alarm stands");
     let counters = Arc::clone(running.spool.counters());
-    running.spool.close(Duration::from_secs(5)).await;
+    running.spool.close().within(Duration::from_secs(5)).await;
     assert!(SpoolCounters::get(&counters.bytes) <= 22_000);
     assert_eq!(SpoolCounters::get(&counters.dropped_events), 0);
     let disk = running.disk.clone();
@@ -456,10 +461,14 @@ async fn d3_a_read_only_disk_starts_and_alarms_and_takes_everything_once_it_can(
     running.spool.event(b"alarm".to_vec()).unwrap();
     running.spool.telemetry(5, b"five".to_vec());
     while !running.told().await {}
-    assert_eq!(running.all(Kind::Events).await.len() + running.all(Kind::Telemetry).await.len(), 1, "from memory");
+    assert_eq!(
+        running.all(Kind::Events).await.len() + running.all(Kind::Telemetry).await.len(),
+        1,
+        "from memory"
+    );
     disk.inner().read_only = false;
     while running.told().await {}
-    running.spool.close(Duration::from_secs(5)).await;
+    running.spool.close().within(Duration::from_secs(5)).await;
     let running = self::running(1 << 20, &disk);
     running.until("it is open", |counters| SpoolCounters::get(&counters.found) == 6).await;
     assert_eq!(running.all(Kind::Events).await, ["alarm"]);
@@ -483,7 +492,8 @@ async fn k4_memory_is_bounded_while_the_disk_fails_and_what_goes_is_counted() {
     }
     running
         .until("counted", |counters| {
-            let (dropped, waiting) = (SpoolCounters::get(&counters.dropped), SpoolCounters::get(&counters.waiting));
+            let (dropped, waiting) =
+                (SpoolCounters::get(&counters.dropped), SpoolCounters::get(&counters.waiting));
             dropped + waiting == 60 && waiting <= 21
         })
         .await;

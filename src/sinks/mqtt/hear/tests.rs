@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use super::super::outbox::Outbox;
 use super::*;
@@ -10,8 +10,8 @@ use crate::wire::testsite;
 
 fn hear() -> Hear {
     let counters = Arc::new(MqttCounters::default());
-    let outbox = Mutex::new(Outbox::new(100, Arc::clone(&counters)));
-    let shared = Arc::new(Shared { outbox, filled: Notify::new(), counters });
+    let outbox = Mutex::new(Outbox::new(100, None, Arc::clone(&counters)));
+    let shared = Arc::new(Shared { outbox, filled: Arc::default(), counters });
     let site = testsite::shared();
     let topics = Topics::new("emberwatch", &site);
     let (inbox, _core) = mpsc::channel(1);

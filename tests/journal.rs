@@ -324,7 +324,7 @@ async fn one_failed_sync_costs_the_file_and_no_record() {
 }
 
 #[tokio::test]
-async fn a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
+async fn d1_d3_a_full_or_read_only_disk_raises_the_alarm_until_it_works_again() {
     for errno in [ENOSPC, EROFS, EIO] {
         let directory = tempfile::tempdir().unwrap();
         let trouble = Arc::new(Trouble::default());
@@ -378,7 +378,7 @@ async fn short_writes_are_completed() {
 }
 
 #[tokio::test]
-async fn a_stalled_disk_holds_up_nobody() {
+async fn d8_a_stalled_disk_holds_up_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let trouble = Arc::new(Trouble::default());
     let (journal, mut inputs) = open_bad(directory.path(), &trouble);

@@ -103,3 +103,27 @@ fn no_reading_is_ever_retained() {
         assert!(!it.topic.ends_with("/data") || (!it.retain && !it.acknowledged));
     }
 }
+
+#[test]
+fn m7_an_alarm_that_nobody_has_acknowledged_is_said_again_every_minute() {
+    use crate::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord};
+    let mut hear = hear();
+    let change = |state, event| {
+        let now = AlarmRecord { state, ..AlarmRecord::default() };
+        vec![Fact::Alarm(AlarmChange { number: 1, alarm: AlarmId(0), event, now })]
+    };
+    let minute = |hear: &mut Hear| {
+        said(hear);
+        for _ in 0..REPEAT_EVERY {
+            hear.heard = Some(clock::uptime());
+            hear.beat();
+        }
+        said(hear).iter().filter(|it| it.0.ends_with("/alarm/cell-temp")).count()
+    };
+    assert_eq!(HEARTBEAT_EVERY * REPEAT_EVERY, Duration::from_secs(60));
+    hear.take(&publication(change(AlarmState::UnackActive, AlarmEvent::Raised)));
+    assert_eq!(minute(&mut hear), 1);
+    assert_eq!(minute(&mut hear), 1);
+    hear.take(&publication(change(AlarmState::AckActive, AlarmEvent::Raised)));
+    assert_eq!(minute(&mut hear), 0, "somebody has seen it");
+}

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -182,6 +183,24 @@ impl Server {
     }
 }
 
+fn options(address: SocketAddr, folder: &Path) -> InfluxOptions {
+    InfluxOptions {
+        url: format!("http://{address}"),
+        org: "plant".into(),
+        bucket: "emberwatch".into(),
+        token: "a-token".into(),
+        batch_lines_max: 5000,
+        batch_wait_max: Millis(1000),
+        lines_queued_max: 5000,
+        spool: Some(SpoolOptions {
+            directory: folder.join("spool"),
+            bytes_max: 8 << 30,
+            sync_every: Millis(1000),
+        }),
+        dead_letters: None,
+    }
+}
+
 fn resident_mib() -> f64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = text.lines().find(|line| line.starts_with("VmRSS")).unwrap();
@@ -194,21 +213,7 @@ async fn i8_m1_a_long_outage_loses_nothing_drains_fast_and_delays_no_alert() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::default();
     let address = server.listen().await;
-    let options = InfluxOptions {
-        url: format!("http://{address}"),
-        org: "plant".into(),
-        bucket: "emberwatch".into(),
-        token: "a-token".into(),
-        batch_lines_max: 5000,
-        batch_wait_max: Millis(1000),
-        lines_queued_max: 5000,
-        spool: Some(SpoolOptions {
-            directory: folder.path().join("spool"),
-            bytes_max: 8 << 30,
-            sync_every: Millis(1000),
-        }),
-        dead_letters: None,
-    };
+    let options = options(address, folder.path());
     let (facts, hearing) = broadcast::channel(4096);
     let (inbox, mut inputs) = mpsc::channel(64);
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
@@ -306,4 +311,39 @@ async fn drain(
     println!("while draining: alerts at most {alert} late, live values {live}");
     assert!(20.0 <= faster, "{faster} x real time");
     assert!(alert <= Millis(5_000) && live <= Millis(10_000), "{alert}, {live}");
+}
+
+#[tokio::test]
+async fn an_outage_at_the_pace_of_life_wears_little_flash_and_a_server_that_is_there_none() {
+    const SECONDS: u64 = 12;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::default();
+    let options = options(server.listen().await, folder.path());
+    let (facts, hearing) = broadcast::channel(4096);
+    let (inbox, mut inputs) = mpsc::channel(64);
+    tokio::spawn(async move { while inputs.recv().await.is_some() {} });
+    let stop = CancellationToken::new();
+    let handle = spawn(&options, site(), hearing, inbox, stop.clone()).unwrap();
+    let spool = Arc::clone(handle.spool().unwrap());
+    let mut state = 1;
+    let mut written = Vec::new();
+    for up in [true, false] {
+        server.up.store(up, Ordering::Relaxed);
+        let before = SpoolCounters::get(&spool.bytes_written);
+        let from = if up { 0 } else { SECONDS };
+        for number in from..from + SECONDS {
+            facts.send(Arc::new(second(number, &mut state))).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        written.push(SpoolCounters::get(&spool.bytes_written) - before);
+    }
+    println!(
+        "bytes for the disk at 100 values a second: {} a day with a server, {} MB a day without",
+        written[0] / SECONDS * 86_400,
+        written[1] * 86_400 / SECONDS / 1_000_000
+    );
+    assert_eq!(written[0], 0, "nothing while it is taken");
+    assert!(written[1] * 86_400 / SECONDS < 100_000_000, "{written:?}");
+    stop.cancel();
+    handle.task.await.unwrap();
 }

@@ -134,19 +134,9 @@ impl Broker {
 /// Publishes one message as somebody else.
 pub(crate) async fn publish(broker: &Broker, topic: &str, payload: &str, retain: bool) {
     let mut command = Command::new(program("mosquitto_pub"));
-    command.args([
-        "-V",
-        "5",
-        "-q",
-        "1",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        &broker.port.to_string(),
-        "-t",
-        topic,
-        "-s",
-    ]);
+    let port = broker.port.to_string();
+    command.args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic]);
+    command.arg(if payload.is_empty() { "-n" } else { "-s" });
     if retain {
         command.arg("-r");
     }

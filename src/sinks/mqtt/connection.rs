@@ -141,19 +141,23 @@ impl Connection {
             tokio::select! {
                 () = &mut rest => return,
                 () = self.closing.cancelled() => return,
+                blocks = fetched(&mut self.fetching) => self.shared.outbox().stored(blocks),
                 _ = chores.tick() => {
                     self.fault.flush();
                     self.shared.outbox().spill(true);
+                    self.fetch(false);
                 }
             }
         }
     }
 
-    /// Asks the spool for what comes next, if there is room for it and it was not asked yet.
-    fn fetch(&mut self) {
+    /// Asks the spool for what comes next, if there is room for it and it was not asked yet. Events of an earlier run are
+    /// asked for before there is a connection, so that they leave before those of this one.
+    fn fetch(&mut self, connected: bool) {
         if self.fetching.is_none() {
             let outbox = self.shared.outbox();
-            self.fetching = outbox.wants().and_then(|kind| Some(outbox.spool()?.fetch(kind, FETCH_BYTES)));
+            self.fetching =
+                outbox.wants(connected).and_then(|kind| Some(outbox.spool()?.fetch(kind, FETCH_BYTES)));
         }
     }
 }
@@ -253,7 +257,10 @@ impl<'a> Session<'a> {
 
     /// Hands over whatever there is room for. False if the client is broken.
     fn feed(&mut self) -> bool {
-        let Some((window, size_max)) = self.limits else { return true };
+        let Some((window, size_max)) = self.limits else {
+            self.owner.fetch(false);
+            return true;
+        };
         while self.handed.len() < HANDED_MAX {
             let room = self.unacknowledged < window;
             let next = {
@@ -274,7 +281,7 @@ impl<'a> Session<'a> {
                 return false;
             }
         }
-        self.owner.fetch();
+        self.owner.fetch(true);
         true
     }
 

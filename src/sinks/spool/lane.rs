@@ -25,7 +25,8 @@ pub(crate) struct Block {
 
 impl Block {
     /// How many entries it holds.
-    pub(crate) fn count(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
         self.numbers.end - self.numbers.start
     }
 }

@@ -264,11 +264,11 @@ impl Outbox {
         self.flush_aside();
     }
 
-    /// Which lane of the spool has something for which there is room here.
-    pub(super) fn wants(&self) -> Option<Kind> {
+    /// Which lane of the spool has something for which there is room here. Readings are of no use without a connection.
+    pub(super) fn wants(&self, connected: bool) -> Option<Kind> {
         let spool = self.spool.as_ref()?;
         let events = self.events.len() < self.max / 2 && 0 < spool.to_fetch(Kind::Events);
-        let readings = self.backlog.has_room() && 0 < spool.to_fetch(Kind::Telemetry);
+        let readings = connected && self.backlog.has_room() && 0 < spool.to_fetch(Kind::Telemetry);
         if events { Some(Kind::Events) } else { readings.then_some(Kind::Telemetry) }
     }
 

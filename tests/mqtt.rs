@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "mqtt_faults.rs uses the rest of it")]
 #[path = "mqtt_support/mod.rs"]
 mod support;
 

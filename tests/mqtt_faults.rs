@@ -104,8 +104,12 @@ impl Gate {
                 }
             }
         };
-        let here = tokio::io::copy(&mut replies, &mut back);
-        tokio::select! { () = there => {}, _ = here => {} }
+        let here = async {
+            let _ = tokio::io::copy(&mut replies, &mut back).await;
+            // The last word of the broker must arrive before the socket goes.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
+        tokio::select! { () = there => {}, () = here => {} }
     }
 
     fn set(&self, open: bool) {
@@ -178,7 +182,10 @@ async fn m1_after_an_outage_and_a_restart_nothing_is_lost_and_nothing_retained_g
         assert!(new < all.len() - 100, "what is new does not wait for the backlog");
         let events: Vec<&Seen> = all.iter().filter(|seen| seen.topic == EVENT).collect();
         assert_eq!(events.len(), 3, "{events:?}");
-        assert!(events[0].payload.contains("historical") && events[1].payload.contains("one"), "in order");
+        assert!(
+            events[0].payload.contains("historical") && events[1].payload.contains("one"),
+            "in order: {events:?}"
+        );
         let states: Vec<&str> =
             all.iter().filter(|seen| seen.topic == ALARM).map(|seen| seen.payload.as_str()).collect();
         assert!(

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{FaultReport, Hearing, Inbox};
@@ -213,12 +213,17 @@ impl Pump {
                 () = self.fetched() => {}
             }
         }
-        let full = async {
-            while self.outbox.len() < self.lines_max && self.backlog.is_empty() {
-                self.outbox.filled.notified().await;
+        let waited = sleep(Duration::from_millis(self.wait_max.0));
+        tokio::pin!(waited);
+        while self.outbox.len() < self.lines_max && self.backlog.is_empty() {
+            self.fetch();
+            let outbox = Arc::clone(&self.outbox);
+            tokio::select! {
+                () = &mut waited => break,
+                () = outbox.filled.notified() => {}
+                () = self.fetched() => {}
             }
-        };
-        let _ = timeout(Duration::from_millis(self.wait_max.0), full).await;
+        }
     }
 
     /// Asks the spool for what comes next, if it has something and was not asked yet.

@@ -208,10 +208,11 @@ impl Keeper {
         }
         let counters = Arc::clone(&self.shared.counters);
         counters.foreign.store(foreign, Ordering::Relaxed);
-        for (lane, base) in self.lanes.iter_mut().zip(&mut self.base) {
-            let before = lane.waiting();
-            let (moved, damaged) = lane.recover(disk.as_mut(), &names)?;
-            *base = moved;
+        let [events, data] = &self.lanes;
+        let surveys = [events.survey(disk.as_mut(), &names)?, data.survey(disk.as_mut(), &names)?];
+        for ((lane, base), survey) in self.lanes.iter_mut().zip(&mut self.base).zip(surveys) {
+            let (before, damaged) = (lane.waiting(), survey.damaged);
+            *base = lane.adopt(survey);
             counters.found.fetch_add(lane.waiting() - before, Ordering::Relaxed);
             if damaged {
                 tracing::warn!(

@@ -4,6 +4,8 @@
 //! all of it is settled. What is not durable yet is kept in memory as well: after an error a file is never written to
 //! again, and what it may not have goes to the next one (a second sync may report success for data that is gone).
 
+mod survey;
+
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -102,58 +104,6 @@ impl Lane {
             unsynced: VecDeque::new(),
             low_saved: 0,
         }
-    }
-
-    /// Takes over what files hold, below what was put in since. Returns by how much the numbers of these moved up, and
-    /// whether anything was found damaged.
-    pub(super) fn recover(&mut self, disk: &mut dyn Disk, names: &[String]) -> io::Result<(u64, bool)> {
-        let mut found: Vec<(u64, u64, &String)> = names
-            .iter()
-            .filter_map(|name| self.parse(name).map(|(file, first)| (file, first, name)))
-            .collect();
-        found.sort_unstable();
-        let newest = found.last().map_or(0, |last| last.0);
-        let mut damaged = false;
-        let (mut end, mut low, mut known) = (0, 0, false);
-        for &(file, first, name) in found.iter().rev() {
-            self.next_file = self.next_file.max(file + 1);
-            let (bytes, mut spared) = (disk.size(name)?, false);
-            if bytes <= frame::HEADER_BYTES as u64 && file != newest {
-                // Begun and never used.
-                let _ = disk.remove(name);
-                continue;
-            }
-            if !known {
-                // The newest says what is done; an older one is asked only where that is damaged.
-                match frame::scan(&disk.read(name)?) {
-                    None => spared = true,
-                    Some(scan) => {
-                        damaged |= scan.damaged;
-                        let ends = scan.frames.iter().map(|it| it.first + u64::from(it.count)).max();
-                        end = end.max(ends.unwrap_or(first));
-                        let dones =
-                            scan.frames.iter().filter(|it| it.kind == FrameKind::Done).map(|it| it.first);
-                        let done = dones.chain(scan.header.map(|header| header.1)).max();
-                        low = low.max(done.unwrap_or(0));
-                        end = end.max(low);
-                        known = done.is_some();
-                    }
-                }
-            }
-            end = end.max(first);
-            self.segments.push_front(Segment { name: name.clone(), first, bytes, spared });
-        }
-        low = low.max(self.segments.front().map_or(0, |segment| segment.first)).min(end);
-        for pending in &mut self.unsynced {
-            pending.numbers = pending.numbers.start + end..pending.numbers.end + end;
-        }
-        self.settled.shift(end);
-        self.settled.add(end..self.low + end);
-        self.todo.shift(end);
-        self.todo.add(low..end);
-        (self.low, self.low_saved, self.next) = (low, low, self.next + end);
-        self.advance();
-        Ok((end, damaged))
     }
 
     fn parse(&self, name: &str) -> Option<(u64, u64)> {

@@ -119,7 +119,8 @@ const BIG: usize = 1 << 20;
 fn opened(disk: &mut Memory) -> Lane {
     let mut lane = Lane::new(Kind::Telemetry);
     let names = disk.list().unwrap();
-    lane.recover(disk, &names).unwrap();
+    let survey = lane.survey(disk, &names).unwrap();
+    lane.adopt(survey);
     lane
 }
 
@@ -215,7 +216,9 @@ fn d6_a_damaged_block_is_counted_and_the_rest_delivered() {
         drop(inner);
         let mut lane = Lane::new(Kind::Telemetry);
         let names = disk.list().unwrap();
-        let (_, torn) = lane.recover(&mut disk, &names).unwrap();
+        let survey = lane.survey(&mut disk, &names).unwrap();
+        let torn = survey.damaged;
+        lane.adopt(survey);
         let (blocks, loss) = lane.fetch(&mut disk, BIG).unwrap();
         let got: u64 = blocks.iter().map(Block::count).sum();
         assert!(63 <= got, "bit {bit}: {got}");

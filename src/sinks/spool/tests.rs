@@ -427,7 +427,7 @@ async fn k3_d1_a_full_spool_drops_the_oldest_telemetry_and_no_event() {
     assert!(!running.told().await);
     let noise = |seed: u32| {
         (0..200_u32)
-            .map(|n| char::from(33 + (n.wrapping_mul(seed * 2 + 7919) >> 3) as u8 % 90))
+            .map(|n| char::from(33 + (n.wrapping_mul(seed * 2 + 7919) >> 3).to_le_bytes()[0] % 90))
             .collect::<String>()
     };
     for number in 0..400_u32 {
@@ -484,7 +484,7 @@ async fn k4_memory_is_bounded_while_the_disk_fails_and_what_goes_is_counted() {
         let noise: Vec<u8> = (0..200_000)
             .map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 33) as u8
+                (state >> 33).to_le_bytes()[0]
             })
             .collect();
         running.spool.telemetry(1, noise);

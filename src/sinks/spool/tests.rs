@@ -288,6 +288,26 @@ struct Account {
     in_hand: Vec<Block>,
 }
 
+impl Account {
+    /// Whatever was delivered, or can be now.
+    fn everything(&mut self, lane: &mut Lane, disk: &mut Memory) -> BTreeSet<u32> {
+        loop {
+            // What was delivered or dropped right before a crash may be missing after it, and is called damaged then.
+            let (blocks, _) = lane.fetch(disk, 1000).unwrap();
+            if blocks.is_empty() {
+                break;
+            }
+            self.in_hand.extend(blocks);
+        }
+        let mut out = self.delivered.clone();
+        for block in &self.in_hand {
+            assert!(self.appended.contains(&number(block)), "never put in");
+            out.insert(number(block));
+        }
+        out
+    }
+}
+
 fn number(block: &Block) -> u32 {
     String::from_utf8(block.payload.clone()).unwrap().parse().unwrap()
 }
@@ -356,19 +376,7 @@ proptest! {
             }
         }
         (disk.inner().calls, disk.inner().room) = (None, None);
-        loop {
-            // What was delivered or dropped right before a crash may be missing after it, and is called damaged then.
-            let (blocks, _) = lane.fetch(&mut disk, 1000).unwrap();
-            if blocks.is_empty() {
-                break;
-            }
-            account.in_hand.extend(blocks);
-        }
-        let mut out = account.delivered.clone();
-        for block in &account.in_hand {
-            prop_assert!(account.appended.contains(&number(block)));
-            out.insert(number(block));
-        }
+        let out = account.everything(&mut lane, &mut disk);
         let missing = account.durable.difference(&out).count() as u64;
         prop_assert!(missing <= dropped, "{missing} missing, {dropped} counted");
     }

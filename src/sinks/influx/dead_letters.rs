@@ -26,7 +26,7 @@ impl DeadLetters {
     pub(super) fn put(&self, why: &str, lines: &[String]) {
         let path = self.path.clone();
         let mut text = format!("# {}\n", why.replace(char::is_control, " "));
-        lines.iter().for_each(|line| text.push_str(line));
+        text.push_str(&lines.concat());
         tokio::task::spawn_blocking(move || {
             if let Err(error) = append(&path, &text) {
                 tracing::error!(%error, path = %path.display(), "dead letters cannot be kept");

@@ -61,7 +61,7 @@ impl Owned {
             (plain && topic.starts_with(&self.base)).then(|| Topic::from(topic))
         };
         let mut ghosts = BTreeSet::new();
-        let mut text: String = self.now.iter().map(|topic| format!("{topic}\n")).collect();
+        let mut text: String = self.now.iter().flat_map(|topic| [&**topic, "\n"]).collect();
         for line in before.lines() {
             let (again, topic) = line.strip_prefix(GONE).map_or((false, line), |topic| (true, topic));
             let Some(topic) = ours(topic).filter(|topic| !self.now.contains(topic)) else { continue };

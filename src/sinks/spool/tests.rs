@@ -332,13 +332,12 @@ proptest! {
                 }
                 Step::Flush => {
                     let wrote = lane.write(&mut disk, 200).and_then(|_| lane.save_low(&mut disk, 200));
-                    match wrote.and_then(|_| lane.sync(&mut disk)) {
-                        Ok(()) => account.durable.append(&mut account.fresh),
-                        Err(_) => {
-                            lane.abandon(&mut disk);
-                            let mut inner = disk.inner();
-                            (inner.calls, inner.room) = (None, None);
-                        }
+                    if wrote.and_then(|_| lane.sync(&mut disk)).is_ok() {
+                        account.durable.append(&mut account.fresh);
+                    } else {
+                        lane.abandon(&mut disk);
+                        let mut inner = disk.inner();
+                        (inner.calls, inner.room) = (None, None);
                     }
                     lane.tidy(&mut disk);
                 }

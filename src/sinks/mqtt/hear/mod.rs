@@ -192,7 +192,9 @@ impl Hear {
                 .filter(|(_, record)| is_unseen(record.state))
                 .map(|it| it.0)
                 .collect();
-            unseen.into_iter().for_each(|alarm| self.say_alarm(alarm));
+            for alarm in unseen {
+                self.say_alarm(alarm);
+            }
         }
         if self.beats.is_multiple_of(RENEW_EVERY) {
             (0..self.board.site().rooms.len()).for_each(|index| self.say_summary(RoomId::at(index)));

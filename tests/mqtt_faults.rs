@@ -96,8 +96,8 @@ impl Gate {
                 && self.open.load(Ordering::Relaxed)
             {
                 let rate = self.rate.load(Ordering::Relaxed);
-                if 0 < rate {
-                    tokio::time::sleep(Duration::from_millis(count as u64 * 1000 / rate)).await;
+                if let Some(wait_ms) = (count as u64 * 1000).checked_div(rate) {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 }
                 if to.write_all(&some[..count]).await.is_err() {
                     break;

@@ -41,6 +41,8 @@ fn options(url: String) -> InfluxOptions {
         batch_lines_max: 5000,
         batch_wait_max: Millis(100),
         lines_queued_max: 1000,
+        spool: None,
+        dead_letters: None,
     }
 }
 

@@ -31,11 +31,12 @@ impl fmt::Display for Complaint {
 }
 
 /// The rooms of the house and whom each may use. `None` is "everything of ours".
-const TABLE: [(&str, Option<&[&str]>); 17] = [
+const TABLE: [(&str, Option<&[&str]>); 18] = [
     ("units", Some(&[])),
     ("safety", Some(&["units"])),
     ("clock", Some(&["units"])),
     ("exchange", Some(&["safety", "units"])),
+    ("disk", Some(&[])),
     ("wire", Some(&["safety", "units", "clock", "exchange"])),
     ("field", Some(EDGE)),
     ("sinks", Some(EDGE)),
@@ -57,7 +58,7 @@ const TABLE: [(&str, Option<&[&str]>); 17] = [
     ("cli", None),
 ];
 
-const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "wire"];
+const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "disk", "wire"];
 
 /// Where each client crate lives: the prefixes of the files that may name it.
 const CLIENTS: [(&str, &[&str]); 9] = [

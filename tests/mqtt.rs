@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "mqtt_faults.rs uses the rest of it")]
 #[path = "mqtt_support/mod.rs"]
 mod support;
 
@@ -68,7 +69,7 @@ async fn retained_state_is_there_again_after_the_broker_lost_it() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_dies_is_reported_lost_and_one_that_is_stopped_is_not() {
+async fn m10_a_gateway_that_dies_is_reported_lost_and_one_that_is_stopped_is_not() {
     for version in BOTH {
         let broker = Broker::start("").await;
         let mut listener = Listener::start(&broker, &[]).await;
@@ -167,7 +168,7 @@ async fn a_broker_restart_half_way_loses_no_event() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_cut_again_and_again_loses_no_event() {
+async fn m6_a_link_that_is_cut_again_and_again_loses_no_event() {
     const EVENTS: u64 = 3_000;
     for version in BOTH {
         let broker = Broker::start("max_queued_messages 0\n").await;
@@ -280,7 +281,7 @@ async fn a_publication_reaches_the_socket_at_once_when_idle() {
 
 /// A link that swallows everything: the broker stands still and the socket fills up.
 #[tokio::test]
-async fn a_broker_that_stands_still_is_noticed_and_does_not_hold_up_a_stop() {
+async fn m3_a_broker_that_stands_still_is_noticed_and_does_not_hold_up_a_stop() {
     let broker = Broker::start("").await;
     let mut sink = Sink::start(options(MqttVersion::V5, broker.port));
     sink.until_connected().await;

@@ -345,58 +345,7 @@ fn flood(site: &Site, id: RoomId) -> Alarm {
 }
 
 fn of_system(fault: SystemFault, name: &str) -> Alarm {
-    let (message, consequence, action) = match fault {
-        SystemFault::Journal => (
-            "Decisions are not being recorded durably",
-            "Watching and cutting go on, but after a restart the course of events may be lost.",
-            "Check the disk of the gateway: space, rights, health.",
-        ),
-        SystemFault::Mqtt => (
-            "The MQTT broker does not take messages",
-            "Subscribers see old values; watching and cutting go on.",
-            "Check the broker and the network between.",
-        ),
-        SystemFault::Influx => (
-            "The InfluxDB server does not take points",
-            "History is kept back here until the queue is full, then the oldest is dropped and counted.",
-            "Check the server, its token and its bucket.",
-        ),
-        SystemFault::Webhook => (
-            "A webhook target does not take messages",
-            "People or services that rely on it are not told.",
-            "Tell them by other means; check the target.",
-        ),
-        SystemFault::Overload => (
-            "Facts were dropped because a consumer was too slow",
-            "Screens or history have gaps; watching and cutting are not affected.",
-            "Check the load of the gateway and the connections of its sinks.",
-        ),
-        SystemFault::Restarted => (
-            "A part of emberwatch failed and was restarted",
-            "It was away for a moment; watching and cutting went on.",
-            "Read the log and report the fault.",
-        ),
-        SystemFault::Stall => (
-            "The safety loop was held up",
-            "For that time nothing was judged; all data is read afresh before anything is cut.",
-            "Check the gateway for overload, suspend or a failing disk.",
-        ),
-        SystemFault::LineNoise => (
-            "A serial line damages many frames",
-            "Readings of its devices are late or missing; damaged ones are never used.",
-            "The log names the link. Check its wiring, termination, bias, grounding and baud rate.",
-        ),
-        SystemFault::BusContention => (
-            "Somebody else sends on a serial line",
-            "Two masters garble each other: readings are lost, and an order may be.",
-            "The log names the link. Find and remove the second master, or give it a line of its own.",
-        ),
-        SystemFault::GatewayIds => (
-            "A Modbus gateway answers with transaction ids that were not asked for",
-            "Its replies cannot be told apart, so none is believed: its devices are not watched.",
-            "The log names the link. Update or replace the gateway, or read its devices over RTU over TCP.",
-        ),
-    };
+    let [message, consequence, action] = words(fault);
     Alarm {
         name: name.to_owned(),
         room: RoomId(0),
@@ -405,5 +354,71 @@ fn of_system(fault: SystemFault, name: &str) -> Alarm {
         message: message.to_owned(),
         consequence: consequence.to_owned(),
         action: action.to_owned(),
+    }
+}
+
+/// What an alarm about emberwatch itself says: message, consequence, action.
+fn words(fault: SystemFault) -> [&'static str; 3] {
+    match fault {
+        SystemFault::Journal => [
+            "Decisions are not being recorded durably",
+            "Watching and cutting go on, but after a restart the course of events may be lost.",
+            "Check the disk of the gateway: space, rights, health.",
+        ],
+        SystemFault::Mqtt => [
+            "The MQTT broker does not take messages",
+            "Subscribers see old values; watching and cutting go on.",
+            "Check the broker and the network between.",
+        ],
+        SystemFault::Influx => [
+            "The InfluxDB server does not take points",
+            "History is kept back here until the queue is full, then the oldest is dropped and counted.",
+            "Check the server, its token and its bucket.",
+        ],
+        SystemFault::Webhook => [
+            "A webhook target does not take messages",
+            "People or services that rely on it are not told.",
+            "Tell them by other means; check the target.",
+        ],
+        SystemFault::MqttSpool => [
+            "What the MQTT broker has not accepted yet is not safe on the disk",
+            "Old readings may be lost to subscribers; alarms are the last to go, watching and cutting go on.",
+            "Check the disk of the gateway: space, rights, health; and `bytes_max` of [mqtt.spool].",
+        ],
+        SystemFault::InfluxSpool => [
+            "What the InfluxDB server has not accepted yet is not safe on the disk",
+            "History may get gaps, the oldest first; watching and cutting go on.",
+            "Check the disk of the gateway: space, rights, health; and `bytes_max` of [influx.spool].",
+        ],
+        SystemFault::Overload => [
+            "Facts were dropped because a consumer was too slow",
+            "Screens or history have gaps; watching and cutting are not affected.",
+            "Check the load of the gateway and the connections of its sinks.",
+        ],
+        SystemFault::Restarted => [
+            "A part of emberwatch failed and was restarted",
+            "It was away for a moment; watching and cutting went on.",
+            "Read the log and report the fault.",
+        ],
+        SystemFault::Stall => [
+            "The safety loop was held up",
+            "For that time nothing was judged; all data is read afresh before anything is cut.",
+            "Check the gateway for overload, suspend or a failing disk.",
+        ],
+        SystemFault::LineNoise => [
+            "A serial line damages many frames",
+            "Readings of its devices are late or missing; damaged ones are never used.",
+            "The log names the link. Check its wiring, termination, bias, grounding and baud rate.",
+        ],
+        SystemFault::BusContention => [
+            "Somebody else sends on a serial line",
+            "Two masters garble each other: readings are lost, and an order may be.",
+            "The log names the link. Find and remove the second master, or give it a line of its own.",
+        ],
+        SystemFault::GatewayIds => [
+            "A Modbus gateway answers with transaction ids that were not asked for",
+            "Its replies cannot be told apart, so none is believed: its devices are not watched.",
+            "The log names the link. Update or replace the gateway, or read its devices over RTU over TCP.",
+        ],
     }
 }

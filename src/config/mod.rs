@@ -190,7 +190,8 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         }
     }
     let alarm_settings = alarms::settings(desk, &mut root);
-    let edges = edges::read(desk, &mut root, env, &plant.site.gateway, &plant.zones);
+    let (zones, home) = (&plant.zones, state_dir.as_deref());
+    let edges = edges::read(desk, &mut root, env, &plant.site.gateway, zones, home);
     let nut = nut::read(desk, &mut root, env, &plant, &sequences);
     let at = root.at;
     root.finish(desk);

@@ -347,6 +347,10 @@ pub enum SystemFault {
     Influx,
     /// A webhook target does not take messages.
     Webhook,
+    /// What the MQTT broker has not accepted yet cannot be kept on disk, or some of it was dropped or damaged there.
+    MqttSpool,
+    /// The same of what the InfluxDB server has not accepted yet.
+    InfluxSpool,
     /// Facts were dropped because a consumer was too slow.
     Overload,
     /// An edge task panicked and was restarted.
@@ -363,11 +367,13 @@ pub enum SystemFault {
 
 impl SystemFault {
     /// Every fault with its alarm's name.
-    pub const TABLE: [(Self, &'static str); 10] = [
+    pub const TABLE: [(Self, &'static str); 12] = [
         (Self::Journal, "journal-failing"),
         (Self::Mqtt, "mqtt-down"),
         (Self::Influx, "influx-down"),
         (Self::Webhook, "webhook-down"),
+        (Self::MqttSpool, "mqtt-spool-failing"),
+        (Self::InfluxSpool, "influx-spool-failing"),
         (Self::Overload, "facts-dropped"),
         (Self::Restarted, "task-restarted"),
         (Self::Stall, "loop-stalled"),

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use super::disk;
 use super::record::Body;
 use super::recover::decode;
 use super::segment::{self, Chain};
+use crate::disk;
 
 /// What was found in one segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,11 +16,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::disk::{Directory, Disk};
 use crate::exchange::{FaultReport, Inbox, Publication};
 use crate::safety::fact::{DriveFault, Order, OrderId};
 use crate::safety::memory::Memory;
 use crate::safety::site::{SequenceId, Site, SystemFault};
-use crate::store::disk::{Directory, Disk};
 use crate::store::fold::Fold;
 use crate::store::names;
 use crate::store::options::JournalOptions;

@@ -10,7 +10,6 @@
 //! memory of the last run is the core's business (R12).
 
 mod audit;
-mod disk;
 mod fold;
 mod journal;
 mod names;
@@ -22,7 +21,7 @@ mod segment;
 mod wire;
 mod writer;
 
+pub use crate::disk::{Directory, Disk, SegmentFile};
 pub use audit::{Audit, SegmentAudit, audit};
-pub use disk::{Directory, Disk, SegmentFile};
 pub use journal::{Durable, Health, Journal};
 pub use recover::{OpenFault, Records, Recovered};

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 
+use crate::disk::{self, Disk, LOCK_NAME};
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
-use crate::store::disk::{self, Disk, LOCK_NAME};
 use crate::store::fold::Fold;
 use crate::store::record::{Body, Payload, Record};
 use crate::store::segment::{self, Chain, Frame};

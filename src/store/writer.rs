@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::disk::{Disk, SegmentFile};
 use crate::exchange::{FaultReport, Publication};
-use crate::store::disk::{Disk, SegmentFile};
 use crate::store::journal::Shared;
 use crate::store::record::{Body, Payload, is_kept};
 use crate::store::segment::{self, Chain};

@@ -75,7 +75,7 @@ fn x8_a_cut_by_hand_takes_two_steps_and_no_second_with_broker_database_names_and
 }
 
 #[test]
-fn sc16_a_vote_cuts_with_broker_database_names_and_disk_dead() {
+fn sc16_d2_a_vote_cuts_with_broker_database_names_and_disk_dead() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut plant = Plant::start(dir.path(), "0.2");
     let page = free_port();

@@ -15,6 +15,7 @@ use emberwatch::safety::site::{
 };
 use emberwatch::sinks::mqtt::options::{MqttOptions, MqttVersion};
 use emberwatch::sinks::mqtt::{self, MqttCounters, MqttHandle};
+use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::units::{Millis, Unit};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -107,6 +108,12 @@ impl Broker {
         self.child = Self::launch(&self.folder, self.port).await;
     }
 
+    /// Kills it.
+    pub(crate) async fn kill(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.child.wait().await.unwrap();
+    }
+
     /// Lets it stand still, with its sockets open.
     pub(crate) fn freeze(&self) {
         self.signal(rustix::process::Signal::STOP);
@@ -122,6 +129,20 @@ impl Broker {
         std::fs::write(self.folder.path().join("acl"), "topic readwrite #\n").unwrap();
         self.signal(rustix::process::Signal::HUP);
     }
+}
+
+/// Publishes one message as somebody else.
+pub(crate) async fn publish(broker: &Broker, topic: &str, payload: &str, retain: bool) {
+    let mut command = Command::new(program("mosquitto_pub"));
+    let port = broker.port.to_string();
+    command.args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic]);
+    command.arg(if payload.is_empty() { "-n" } else { "-s" });
+    if retain {
+        command.arg("-r");
+    }
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(payload.as_bytes()).await.unwrap();
+    assert!(child.wait().await.unwrap().success());
 }
 
 /// One message as a subscriber sees it.
@@ -246,6 +267,16 @@ impl Sink {
         until("a connection", || connected.load(std::sync::atomic::Ordering::Relaxed)).await;
     }
 
+    /// What became of what the spool was given.
+    pub(crate) fn spool(&self) -> &Arc<SpoolCounters> {
+        self.handle.spool().expect("a spool was asked for")
+    }
+
+    /// Whether the core is told nothing about MQTT for a moment.
+    pub(crate) async fn quiet(&mut self) -> bool {
+        timeout(Duration::from_millis(500), self.told()).await.is_err()
+    }
+
     /// The next fault about MQTT that the core is told.
     pub(crate) async fn told(&mut self) -> Input {
         loop {
@@ -270,6 +301,7 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
     MqttOptions {
         host: "127.0.0.1".into(),
         port,
+        more: Vec::new(),
         client_id: "gw1".into(),
         root: "emberwatch".into(),
         version,
@@ -277,6 +309,8 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
         tls: None,
         keep_alive: Millis::from_secs(5),
         outbox_max: 10_000,
+        spool: None,
+        owned_topics: None,
     }
 }
 

@@ -6,9 +6,12 @@ mod address;
 mod hears;
 mod mail;
 mod mqtt;
+mod spool;
 mod url;
 mod web;
 mod webhook;
+
+use std::path::{Path, PathBuf};
 
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
@@ -79,9 +82,11 @@ pub(super) fn read(
     env: Environment,
     gateway: &str,
     zones: &Names,
+    state_dir: Option<&Path>,
 ) -> Edges {
-    let mqtt = root.table(desk, "mqtt").and_then(|table| mqtt::read(desk, table, env, gateway));
-    let influx = root.table(desk, "influx").and_then(|table| influx(desk, table, env));
+    let home = |sink: &str| state_dir.map(|dir| dir.join(sink));
+    let mqtt = root.table(desk, "mqtt").and_then(|table| mqtt::read(desk, table, env, gateway, home("mqtt")));
+    let influx = root.table(desk, "influx").and_then(|table| influx(desk, table, env, home("influx")));
     let webhooks = webhook::read(desk, root, env, zones);
     let mails = mail::read(desk, root, env, zones);
     let heartbeats = mail::heartbeats(desk, root, env);
@@ -92,7 +97,12 @@ pub(super) fn read(
     Edges { mqtt, influx, webhooks, mails, heartbeats, web, log: read_log(desk, log) }
 }
 
-fn influx(desk: &mut Desk, mut table: Table, env: Environment) -> Option<InfluxOptions> {
+fn influx(
+    desk: &mut Desk,
+    mut table: Table,
+    env: Environment,
+    home: Option<PathBuf>,
+) -> Option<InfluxOptions> {
     let url = table.need(desk, "url", value::text);
     let org = table.need(desk, "org", value::filled);
     let bucket = table.need(desk, "bucket", value::filled);
@@ -100,6 +110,7 @@ fn influx(desk: &mut Desk, mut table: Table, env: Environment) -> Option<InfluxO
     let lines = table.may(desk, "batch_lines_max", value::whole(1..=100_000));
     let wait = table.may(desk, "batch_wait_max", value::duration(10..=600_000));
     let queued = table.may(desk, "lines_queued_max", value::whole(QUEUE));
+    let spool = spool::read(desk, &mut table, home.as_deref());
     table.finish(desk);
     let url = url?;
     let parts = url::check(desk, &url)?;
@@ -116,6 +127,8 @@ fn influx(desk: &mut Desk, mut table: Table, env: Environment) -> Option<InfluxO
         batch_lines_max: count(lines, 5_000),
         batch_wait_max: wait.map_or(Millis(1_000), |wait| wait.value),
         lines_queued_max: count(queued, 200_000),
+        spool,
+        dead_letters: home.map(|home| home.join("dead-letters.lp")),
     })
 }
 

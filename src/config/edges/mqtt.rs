@@ -1,5 +1,7 @@
 //! `[mqtt]`.
 
+use std::path::PathBuf;
+
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
 use crate::config::node::At;
@@ -10,7 +12,7 @@ use crate::config::value;
 use crate::sinks::mqtt::options::{MqttOptions, MqttVersion, TlsOptions};
 use crate::units::Millis;
 
-use super::{QUEUE, count, url};
+use super::{QUEUE, count, spool, url};
 
 const VERSIONS: &[(&str, MqttVersion)] = &[("5", MqttVersion::V5), ("3.1.1", MqttVersion::V3)];
 /// Between keep-alives; the protocol counts whole seconds up to 65,535.
@@ -22,8 +24,13 @@ pub(super) fn read(
     mut table: Table,
     env: Environment,
     gateway: &str,
+    home: Option<PathBuf>,
 ) -> Option<MqttOptions> {
-    let host = table.need(desk, "host", value::text);
+    let brokers = table.may(desk, "brokers", value::list(value::text)).filter(|list| !list.value.is_empty());
+    let host = match &brokers {
+        Some(_) => table.may(desk, "host", value::text),
+        None => table.need(desk, "host", value::text),
+    };
     let port = table.may(desk, "port", value::whole(1..=65_535));
     let client_id = table.may(desk, "client_id", value::filled);
     let root = table.may(desk, "root", value::text);
@@ -40,26 +47,28 @@ pub(super) fn read(
     let keep_alive = table.may(desk, "keep_alive", value::duration(KEEP_ALIVE_MS));
     let outbox = table.may(desk, "outbox_max", value::whole(QUEUE));
     let allow_plaintext = table.may(desk, "allow_plaintext", value::flag).unwrap_or(false);
+    let spool = spool::read(desk, &mut table, home.as_deref());
     table.finish(desk);
-    let host = host?;
-    if !is_host(&host.value) && host.value.parse::<std::net::Ipv6Addr>().is_err() {
-        desk.say(Code::BadAddress, host.at, format!("`{}` is not a host", host.value))
-            .help("write a host name or address; the port has a key of its own");
-    } else if tls.is_none() && !allow_plaintext && !url::is_loopback(&host.value) {
-        desk.say(Code::PlainText, host.at, "MQTT would go over the network in plain text")
-            .label("another machine, and no [mqtt.tls]")
-            .help("add `[mqtt.tls]`, or allow_plaintext = true where the network is trusted");
-    }
-    check_names(desk, root.as_ref(), client_id.as_ref());
     let secure = tls.is_some();
+    let port = port.and_then(|port| u16::try_from(port.value).ok());
+    let port = port.unwrap_or(if secure { 8883 } else { 1883 });
+    // `host` is the first of them, where both are written.
+    let written = host.into_iter().chain(brokers.map(|list| list.value).unwrap_or_default());
+    let mut addresses: Vec<(String, u16)> =
+        written.filter_map(|broker| address(desk, &broker, port, secure || allow_plaintext)).collect();
+    check_names(desk, root.as_ref(), client_id.as_ref());
     let tls = tls.map(|table| read_tls(desk, table));
     if has_login && login.is_none() {
         return None;
     }
-    let port = port.and_then(|port| u16::try_from(port.value).ok());
+    if addresses.is_empty() {
+        return None;
+    }
+    let (host, port) = addresses.remove(0);
     Some(MqttOptions {
-        host: host.value,
-        port: port.unwrap_or(if secure { 8883 } else { 1883 }),
+        host,
+        port,
+        more: addresses,
         client_id: client_id.map_or_else(|| format!("emberwatch-{gateway}"), |id| id.value),
         root: root.map_or_else(|| "emberwatch".to_owned(), |root| root.value),
         version: version.unwrap_or(MqttVersion::V5),
@@ -70,7 +79,33 @@ pub(super) fn read(
         },
         keep_alive: keep_alive.map_or(Millis(30_000), |keep_alive| keep_alive.value),
         outbox_max: count(outbox, 10_000),
+        spool,
+        owned_topics: home.map(|home| home.join("topics")),
     })
+}
+
+/// A broker as written: `host`, `host:port` or `[address]:port`.
+fn address(desk: &mut Desk, broker: &At<String>, port: u16, may_be_plain: bool) -> Option<(String, u16)> {
+    let text = broker.value.as_str();
+    let is_v6 = |host: &str| host.parse::<std::net::Ipv6Addr>().is_ok();
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, digits)) if !is_v6(text) => {
+            (host.trim_start_matches('[').trim_end_matches(']'), digits.parse().ok().filter(|port| 0 < *port))
+        }
+        _ => (text, Some(port)),
+    };
+    let Some(port) = port.filter(|_| is_host(host) || is_v6(host)) else {
+        desk.say(Code::BadAddress, broker.at, format!("`{text}` is not a host"))
+            .help("write a host name or address; for another port host:port in `brokers`, or the key `port`");
+        return None;
+    };
+    if !may_be_plain && !url::is_loopback(host) {
+        desk.say(Code::PlainText, broker.at, "MQTT would go over the network in plain text")
+            .label("another machine, and no [mqtt.tls]")
+            .help("add `[mqtt.tls]`, or allow_plaintext = true where the network is trusted");
+        return None;
+    }
+    Some((host.to_owned(), port))
 }
 
 fn check_names(desk: &mut Desk, root: Option<&At<String>>, client_id: Option<&At<String>>) {

@@ -136,6 +136,23 @@ fn every_optional_edge_of_the_example_loads_when_uncommented() {
 }
 
 #[test]
+fn what_is_not_taken_waits_on_disk_unless_the_site_says_otherwise() {
+    let text = format!(
+        "{BASE}\n[mqtt]\nbrokers = [\"localhost\", \"127.0.0.2:1884\", \"[::1]:1885\"]\nport = 1900\n\
+         [mqtt.spool]\nbytes_max = 0\n\
+         [influx]\nurl = \"http://localhost:8086\"\norg = \"o\"\nbucket = \"b\"\ntoken = {{ env = \"TOKEN\" }}\n"
+    );
+    let loaded = load_texts(&[&text]).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let mqtt = loaded.mqtt.unwrap();
+    let brokers: Vec<(&str, u16)> = (0..mqtt.brokers()).map(|broker| mqtt.address(broker)).collect();
+    assert_eq!(brokers, [("localhost", 1900), ("127.0.0.2", 1884), ("::1", 1885)]);
+    assert_eq!(mqtt.spool, None);
+    let spool = loaded.influx.unwrap().spool.unwrap();
+    assert_eq!(spool.directory, loaded.state_dir.join("influx/spool"));
+    assert_eq!((spool.bytes_max, spool.sync_every), (1 << 30, Millis(1_000)));
+}
+
+#[test]
 fn the_site_is_numbered_as_the_core_expects() {
     let loaded = load_texts(&[BASE]).unwrap();
     let site = &loaded.site;

@@ -1,18 +1,22 @@
 //! InfluxDB 2: time series of all readings, and the events of alarms and sequences.
 //!
 //! ```text
-//! facts ─► lines ─► outbox (bounded; events before readings, oldest readings dropped) ─► batches ─► server
+//! facts ─► lines ─► outbox (bounded; events before readings) ─► batches ─► server
+//!                       ╰──► spool on disk, while the server is away ──╯   ╰─► dead letters
 //! ```
 //!
-//! A server that is away, slow or refuses delays nobody: lines wait in memory up to a bound, what is dropped is
-//! counted, and an alarm stands. A line that the server calls wrong is found by halving its batch and set
-//! aside, so that it cannot hold up the others. Nothing is kept on disk here.
+//! A server that is away, slow or refuses delays nobody: lines wait on disk up to a bound, what is dropped is counted,
+//! and an alarm stands. A line that the server calls wrong is found by halving its batch and set aside in a file, so that
+//! it cannot hold up the others. Lines are written again after any doubt: same point, same time, so the server has it once.
 
 mod client;
+mod dead_letters;
+mod delivery;
 mod lines;
 pub mod options;
 mod outbox;
 mod pump;
+mod retry_after;
 mod schema;
 
 pub use client::SetupFault;

@@ -1,12 +1,16 @@
 //! Lines that wait: bounded, events before readings; the oldest readings are dropped first and counted.
+//!
+//! With a spool nothing is dropped here: every event is on disk too from the moment it is heard, and readings go there
+//! when the server is away or too slow.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::sinks::influx::schema::Lines;
+use crate::sinks::spool::{Kind, Spool, Ticket};
 
 /// What became of lines since the start.
 #[derive(Debug, Default)]
@@ -44,12 +48,20 @@ pub(super) struct Outbox {
     lines_max: usize,
     waiting: Mutex<Waiting>,
     pub(super) counters: Counters,
-    pub(super) filled: Notify,
+    pub(super) filled: Arc<Notify>,
+    pub(super) spool: Option<Spool>,
+}
+
+/// A line of an event, and what the spool calls it.
+#[derive(Debug)]
+pub(super) struct EventLine {
+    pub(super) line: String,
+    pub(super) ticket: Option<Ticket>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: VecDeque<String>,
+    events: VecDeque<EventLine>,
     readings: VecDeque<String>,
 }
 
@@ -59,21 +71,29 @@ impl Waiting {
     }
 }
 
-/// Lines taken for one request; what is not written goes back in front.
+/// Lines taken for one request.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) events: Vec<String>,
+    pub(super) events: Vec<EventLine>,
     pub(super) readings: Vec<String>,
 }
 
+/// A block of the spool has about this many bytes.
+const BLOCK_BYTES: usize = 256 << 10;
+
 impl Outbox {
-    pub(super) fn new(lines_max: usize) -> Self {
-        Self { lines_max, waiting: Mutex::default(), counters: Counters::default(), filled: Notify::new() }
+    pub(super) fn new(lines_max: usize, spool: Option<Spool>, filled: Arc<Notify>) -> Self {
+        Self { lines_max, waiting: Mutex::default(), counters: Counters::default(), filled, spool }
     }
 
     pub(super) fn put(&self, lines: Lines) {
+        let spool = self.spool.as_ref();
+        let events = lines.events.into_iter().map(|line| {
+            let ticket = spool.and_then(|spool| spool.event(line.clone().into_bytes()));
+            EventLine { line, ticket }
+        });
         let mut waiting = self.waiting();
-        waiting.events.extend(lines.events);
+        waiting.events.extend(events);
         waiting.readings.extend(lines.readings);
         self.drop_excess(&mut waiting);
         drop(waiting);
@@ -83,21 +103,53 @@ impl Outbox {
     pub(super) fn take(&self, lines_max: usize) -> Batch {
         let mut waiting = self.waiting();
         let events = lines_max.min(waiting.events.len());
-        let events: Vec<String> = waiting.events.drain(..events).collect();
+        let events: Vec<EventLine> = waiting.events.drain(..events).collect();
         let readings = (lines_max - events.len()).min(waiting.readings.len());
         let readings = waiting.readings.drain(..readings).collect();
         Batch { events, readings }
     }
 
+    /// What was not written. Readings go to the spool where there is one.
     pub(super) fn put_back(&self, batch: Batch) {
         let mut waiting = self.waiting();
-        for line in batch.events.into_iter().rev() {
-            waiting.events.push_front(line);
+        for event in batch.events.into_iter().rev() {
+            waiting.events.push_front(event);
         }
-        for line in batch.readings.into_iter().rev() {
-            waiting.readings.push_front(line);
+        match &self.spool {
+            Some(spool) => self.spool_readings(spool, batch.readings),
+            None => {
+                for line in batch.readings.into_iter().rev() {
+                    waiting.readings.push_front(line);
+                }
+            }
         }
         self.drop_excess(&mut waiting);
+    }
+
+    /// Moves all readings to the spool: the server is away, and memory is not for that.
+    pub(super) fn spill(&self) {
+        if let Some(spool) = &self.spool {
+            let readings = std::mem::take(&mut self.waiting().readings);
+            self.spool_readings(spool, readings);
+        }
+    }
+
+    fn spool_readings(&self, spool: &Spool, readings: impl IntoIterator<Item = String>) {
+        let (mut block, mut count) = (String::new(), 0);
+        let put = |block: &mut String, count: &mut u32| {
+            if 0 < *count && !spool.telemetry(*count, std::mem::take(block).into_bytes()) {
+                self.counters.dropped.fetch_add(u64::from(*count), Ordering::Relaxed);
+            }
+            *count = 0;
+        };
+        for line in readings {
+            block.push_str(&line);
+            count += 1;
+            if BLOCK_BYTES <= block.len() {
+                put(&mut block, &mut count);
+            }
+        }
+        put(&mut block, &mut count);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -122,10 +174,21 @@ impl Outbox {
     }
 
     fn drop_excess(&self, waiting: &mut Waiting) {
+        if let Some(spool) = &self.spool
+            && self.lines_max < waiting.len()
+        {
+            // All of them, so that this happens once in a while and not with every line.
+            self.spool_readings(spool, std::mem::take(&mut waiting.readings));
+        }
         while self.lines_max < waiting.len() {
-            // Readings first; an event goes only when there are no readings left.
-            if waiting.readings.pop_front().is_none() {
-                waiting.events.pop_front();
+            // Readings first; an event goes only when there are no readings left, and then only out of memory if the
+            // spool has it.
+            if waiting.readings.pop_front().is_none()
+                && let Some(event) = waiting.events.pop_front()
+                && let (Some(spool), Some(ticket)) = (&self.spool, event.ticket)
+            {
+                spool.give_back(Kind::Events, ticket);
+                continue;
             }
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -142,19 +205,19 @@ mod tests {
 
     #[test]
     fn a_full_outbox_drops_the_oldest_readings_and_keeps_events() {
-        let outbox = Outbox::new(4);
+        let outbox = Outbox::new(4, None, Arc::default());
         outbox.put(readings(0..4));
         outbox.put(Lines { events: vec!["alarm".into()], readings: Vec::new() });
         outbox.put(readings(4..5));
         let batch = outbox.take(10);
-        assert_eq!(batch.events, ["alarm"]);
+        assert_eq!(batch.events[0].line, "alarm");
         assert_eq!(batch.readings, ["2", "3", "4"]);
         assert_eq!(outbox.counts().dropped, 2);
     }
 
     #[test]
     fn what_was_not_written_goes_first_again() {
-        let outbox = Outbox::new(10);
+        let outbox = Outbox::new(10, None, Arc::default());
         outbox.put(readings(0..4));
         let batch = outbox.take(2);
         outbox.put_back(batch);

@@ -1,21 +1,30 @@
 //! From what is heard to what is written: two tasks, so that a slow server cannot make this sink deaf.
+//!
+//! After an outage events go first, then what is new, then what the spool holds, one request at a time: new lines wait
+//! for one request at most. While the server is away, readings move from memory to the spool once a second.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{FaultReport, Hearing, Inbox};
 use crate::safety::site::{Site, SystemFault};
-use crate::sinks::influx::client::{Server, SetupFault, Verdict};
+use crate::sinks::influx::client::{Server, SetupFault};
+use crate::sinks::influx::dead_letters::DeadLetters;
+use crate::sinks::influx::delivery::{Delivery, Outcome};
 use crate::sinks::influx::options::InfluxOptions;
-use crate::sinks::influx::outbox::{Batch, Counts, Outbox};
+use crate::sinks::influx::outbox::{Batch, Counts, EventLine, Outbox};
 use crate::sinks::influx::schema::lines_of;
+use crate::sinks::spool::{Block, Kind, Spool, SpoolCounters};
 use crate::units::Millis;
 
 /// After a failed write the next try comes after about this, then after twice as long …
@@ -26,10 +35,13 @@ const RETRY_MAX: Millis = Millis::from_secs(300);
 const REFUSED_RETRY: Millis = Millis::from_secs(60);
 /// This many failed writes in a row raise the alarm; a refusal does at once.
 const FAILURES_ALARM: u32 = 2;
-/// The most requests spent on finding bad lines in one batch; what is left of it then is set aside whole.
-const HALVING_REQUESTS_MAX: u32 = 64;
-/// How long the last lines may take at a stop.
-const LAST_WRITE_MAX: Millis = Millis::from_secs(2);
+/// How long the last lines may take at a stop, and the spool after them.
+const LAST_WRITE_MAX: Millis = Millis(700);
+const SPOOL_CLOSE_MAX: Duration = Duration::from_millis(300);
+/// While the server is away, readings move to the spool this often.
+const SPILL_EVERY: Duration = Duration::from_secs(1);
+/// The most bytes of the backlog that are in memory.
+const BACKLOG_BYTES: usize = 1 << 20;
 
 /// The sink as it runs.
 #[derive(Debug)]
@@ -45,6 +57,12 @@ impl InfluxHandle {
     pub fn counts(&self) -> Counts {
         self.outbox.counts()
     }
+
+    /// What became of entries of the spool, where there is one.
+    #[must_use]
+    pub fn spool(&self) -> Option<&Arc<SpoolCounters>> {
+        self.outbox.spool.as_ref().map(Spool::counters)
+    }
 }
 
 /// Starts writing what is heard, until `stop`. Needs a tokio runtime.
@@ -56,14 +74,25 @@ pub fn spawn(
     stop: CancellationToken,
 ) -> Result<InfluxHandle, SetupFault> {
     let server = Server::new(options)?;
-    let outbox = Arc::new(Outbox::new(options.lines_queued_max));
+    let filled = Arc::new(Notify::new());
+    let spool = options.spool.as_ref().map(|spool| {
+        Spool::start(spool, inbox.clone(), SystemFault::InfluxSpool, Arc::clone(&filled))
+            .map_err(SetupFault::Spool)
+    });
+    let outbox = Arc::new(Outbox::new(options.lines_queued_max, spool.transpose()?, filled));
+    let lines_max = options.batch_lines_max.max(1);
+    let dead_letters = options.dead_letters.clone().map(DeadLetters::new);
     let pump = Pump {
-        server,
+        delivery: Delivery::new(server, dead_letters, lines_max),
         outbox: Arc::clone(&outbox),
         fault: FaultReport::new(inbox, SystemFault::Influx),
-        lines_max: options.batch_lines_max.max(1),
+        lines_max,
         wait_max: options.batch_wait_max,
         failures: 0,
+        backlog: VecDeque::new(),
+        fetching: None,
+        sending: Vec::new(),
+        sending_from: 0,
     };
     let ear = listen(site, hearing, Arc::clone(&outbox));
     let task = tokio::spawn(async move {
@@ -95,19 +124,18 @@ async fn listen(site: Arc<Site>, mut hearing: Hearing, outbox: Arc<Outbox>) {
 }
 
 struct Pump {
-    server: Server,
+    delivery: Delivery,
     outbox: Arc<Outbox>,
     fault: FaultReport,
     lines_max: usize,
     wait_max: Millis,
     failures: u32,
-}
-
-/// What came of a batch.
-enum Outcome {
-    Done,
-    Later,
-    Refused,
+    /// Blocks of the spool that are being written.
+    backlog: VecDeque<Block>,
+    fetching: Option<oneshot::Receiver<Vec<Block>>>,
+    /// New lines under way, those of events first; readings from here on.
+    sending: Vec<String>,
+    sending_from: usize,
 }
 
 impl Pump {
@@ -117,31 +145,38 @@ impl Pump {
                 () = stop.cancelled() => {}
                 () = self.fill() => {}
             }
-            let batch = self.outbox.take(self.lines_max);
             let outcome = tokio::select! {
-                outcome = self.send(batch) => outcome,
-                () = past(&stop, LAST_WRITE_MAX) => return,
+                outcome = self.step() => outcome,
+                () = past(&stop, LAST_WRITE_MAX) => break,
             };
-            let pause = self.judge(&outcome);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = sleep(pause) => {}
-            }
+            let pause = self.judge(outcome);
+            self.pause(pause, &stop).await;
+        }
+        // Broken off: whether the server has them is not known, and twice does no harm.
+        let readings = self.sending.split_off(self.sending_from.min(self.sending.len()));
+        self.outbox.put_back(Batch { events: Vec::new(), readings });
+        self.outbox.spill();
+        if let Some(spool) = &self.outbox.spool {
+            spool.close().within(SPOOL_CLOSE_MAX).await;
         }
     }
 
     /// How long to wait before the next write.
-    fn judge(&mut self, outcome: &Outcome) -> Duration {
+    fn judge(&mut self, outcome: Outcome) -> Duration {
         match outcome {
             Outcome::Done => {
                 self.failures = 0;
                 self.fault.set(false);
                 Duration::ZERO
             }
-            Outcome::Later => {
+            Outcome::Later(after) => {
                 self.failures = self.failures.saturating_add(1);
                 self.fault.set(self.fault.failing() || FAILURES_ALARM <= self.failures);
-                back_off(self.failures)
+                // What the server asks for is the least; chance comes on top, so that gateways do not march in step.
+                after.map_or_else(
+                    || back_off(self.failures),
+                    |after| Duration::from_millis(after.0) + back_off(1) / 10,
+                )
             }
             Outcome::Refused => {
                 self.fault.set(true);
@@ -150,80 +185,133 @@ impl Pump {
         }
     }
 
-    /// Waits until there are lines, and then until a batch is full or has waited long enough.
-    async fn fill(&self) {
-        while self.outbox.len() == 0 {
-            self.outbox.filled.notified().await;
+    /// Stays away; meanwhile readings go to the spool.
+    async fn pause(&self, pause: Duration, stop: &CancellationToken) {
+        if pause.is_zero() {
+            return;
         }
-        let full = async {
-            while self.outbox.len() < self.lines_max {
-                self.outbox.filled.notified().await;
+        let rest = sleep(pause);
+        tokio::pin!(rest);
+        let mut spill = interval(SPILL_EVERY);
+        spill.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = &mut rest => return,
+                _ = spill.tick() => self.outbox.spill(),
             }
-        };
-        let _ = timeout(Duration::from_millis(self.wait_max.0), full).await;
+        }
+    }
+
+    /// Waits until there is something to write: new lines that are a batch or have waited long enough, or else backlog.
+    async fn fill(&mut self) {
+        while self.outbox.len() == 0 && self.backlog.is_empty() {
+            self.fetch();
+            let outbox = Arc::clone(&self.outbox);
+            tokio::select! {
+                () = outbox.filled.notified() => {}
+                () = self.fetched() => {}
+            }
+        }
+        let waited = sleep(Duration::from_millis(self.wait_max.0));
+        tokio::pin!(waited);
+        while self.outbox.len() < self.lines_max && self.backlog.is_empty() {
+            self.fetch();
+            let outbox = Arc::clone(&self.outbox);
+            tokio::select! {
+                () = &mut waited => break,
+                () = outbox.filled.notified() => {}
+                () = self.fetched() => {}
+            }
+        }
+    }
+
+    /// Asks the spool for what comes next, if it has something and was not asked yet.
+    fn fetch(&mut self) {
+        if self.fetching.is_some() || !self.backlog.is_empty() {
+            return;
+        }
+        if let Some(spool) = &self.outbox.spool {
+            let kinds = [Kind::Events, Kind::Telemetry];
+            let kind = kinds.into_iter().find(|kind| 0 < spool.to_fetch(*kind));
+            self.fetching = kind.map(|kind| spool.fetch(kind, BACKLOG_BYTES));
+        }
+    }
+
+    /// Takes what the spool gave. Never, if it was not asked.
+    async fn fetched(&mut self) {
+        let Some(fetching) = &mut self.fetching else { return std::future::pending().await };
+        // An error is the end of the spool: there is nothing more then.
+        let blocks = fetching.await.unwrap_or_default();
+        self.fetching = None;
+        self.backlog.extend(blocks);
+    }
+
+    /// One batch of new lines and one of the backlog.
+    async fn step(&mut self) -> Outcome {
+        let batch = self.outbox.take(self.lines_max);
+        if !batch.events.is_empty() || !batch.readings.is_empty() {
+            let outcome = self.send(batch).await;
+            if outcome != Outcome::Done {
+                return outcome;
+            }
+        }
+        let outcome = self.send_backlog().await;
+        self.fetch();
+        if let Some(Ok(blocks)) = self.fetching.as_mut().map(oneshot::Receiver::try_recv) {
+            self.fetching = None;
+            self.backlog.extend(blocks);
+        }
+        outcome
     }
 
     async fn send(&mut self, batch: Batch) -> Outcome {
-        let events = batch.events.len();
-        let lines: Vec<String> = batch.events.into_iter().chain(batch.readings).collect();
-        // Ranges still to be written, the first on top.
-        let mut ranges = vec![(0, lines.len())];
-        let mut budget = HALVING_REQUESTS_MAX;
-        while let Some((from, to)) = ranges.pop() {
-            match self.write(&lines[from..to]).await {
-                Verdict::Accepted => {}
-                Verdict::Wrong(why) => {
-                    budget = budget.saturating_sub(1);
-                    if to - from == 1 || budget == 0 {
-                        self.quarantine(&lines[from..to], &why);
-                    } else {
-                        let middle = from.midpoint(to);
-                        ranges.push((middle, to));
-                        ranges.push((from, middle));
-                    }
-                }
-                verdict @ (Verdict::Later(_) | Verdict::Refused(_)) => {
-                    ranges.push((from, to));
-                    self.keep(&lines, &ranges, events);
-                    let refused = matches!(verdict, Verdict::Refused(_));
-                    return if refused { Outcome::Refused } else { Outcome::Later };
-                }
-            }
-        }
-        Outcome::Done
-    }
-
-    async fn write(&self, lines: &[String]) -> Verdict {
-        let counters = &self.outbox.counters;
-        counters.requests.fetch_add(1, Ordering::Relaxed);
-        let verdict = self.server.write(lines).await;
-        match &verdict {
-            Verdict::Accepted => {
-                counters.written.fetch_add(lines.len() as u64, Ordering::Relaxed);
-            }
-            Verdict::Wrong(why) | Verdict::Later(why) | Verdict::Refused(why) => {
-                counters.errors.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%why, lines = lines.len(), "InfluxDB write failed");
-            }
-        }
-        verdict
-    }
-
-    fn quarantine(&self, lines: &[String], why: &str) {
-        self.outbox.counters.quarantined.fetch_add(lines.len() as u64, Ordering::Relaxed);
-        let first = lines.first().map_or("", |line| line.trim_end());
-        tracing::error!(%why, count = lines.len(), first, "InfluxDB calls this wrong; set aside");
-    }
-
-    fn keep(&self, lines: &[String], ranges: &[(usize, usize)], events: usize) {
+        let (events, mut tickets): (Vec<String>, Vec<_>) =
+            batch.events.into_iter().map(|event| (event.line, event.ticket)).unzip();
+        self.sending_from = events.len();
+        self.sending = events;
+        self.sending.extend(batch.readings);
+        let (outcome, rest) = self.delivery.deliver(&self.outbox.counters, &self.sending).await;
+        let mut lines = std::mem::take(&mut self.sending);
         let mut back = Batch::default();
-        for (from, to) in ranges.iter().rev() {
-            for (offset, line) in lines[*from..*to].iter().enumerate() {
-                let to = if from + offset < events { &mut back.events } else { &mut back.readings };
-                to.push(line.clone());
+        for index in rest {
+            let line = std::mem::take(&mut lines[index]);
+            match tickets.get_mut(index) {
+                Some(ticket) => back.events.push(EventLine { line, ticket: ticket.take() }),
+                None => back.readings.push(line),
             }
+        }
+        if let Some(spool) = &self.outbox.spool {
+            // Those that go back took theirs along.
+            tickets.into_iter().flatten().for_each(|ticket| spool.settle(Kind::Events, ticket));
         }
         self.outbox.put_back(back);
+        outcome
+    }
+
+    /// As many blocks as make a batch. They leave the spool only when all of their lines were taken or set aside.
+    async fn send_backlog(&mut self) -> Outcome {
+        let (mut blocks, mut lines) = (0, Vec::new());
+        for block in &self.backlog {
+            let text = String::from_utf8_lossy(&block.payload);
+            if 0 < blocks && self.lines_max < lines.len() + text.matches('\n').count() {
+                break;
+            }
+            lines.extend(text.split_inclusive('\n').map(str::to_owned));
+            blocks += 1;
+        }
+        if blocks == 0 {
+            return Outcome::Done;
+        }
+        let (outcome, _) = self.delivery.deliver(&self.outbox.counters, &lines).await;
+        if outcome == Outcome::Done
+            && let Some(spool) = &self.outbox.spool
+        {
+            for block in self.backlog.drain(..blocks) {
+                spool.settle(block.kind, block.ticket());
+            }
+        }
+        outcome
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) enum Event {
     Acknowledged { number: u16, refused: Option<String> },
     /// The connection is over.
     Ended(String),
+    /// The broker does not let us in.
+    Denied(String),
 }
 
 enum Client {
@@ -83,21 +85,26 @@ impl Drop for Connected {
 
 impl Connected {
     /// Begins a connection; what becomes of it is told by `events`.
-    pub(super) fn open(options: &MqttOptions, tls: Option<Arc<ClientConfig>>, will: &Will) -> Self {
+    pub(super) fn open(
+        options: &MqttOptions,
+        address: (&str, u16),
+        tls: Option<Arc<ClientConfig>>,
+        will: &Will,
+    ) -> Self {
         let transport =
             tls.map_or_else(Transport::tcp, |tls| Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
         let (tell, events) = mpsc::channel(EVENTS_MAX);
         let keep_alive = Duration::from_millis(options.keep_alive.0).max(KEEP_ALIVE_MIN);
         let (client, driver) = match options.version {
-            MqttVersion::V3 => open_v3(options, transport, will, keep_alive, tell),
-            MqttVersion::V5 => open_v5(options, transport, will, keep_alive, tell),
+            MqttVersion::V3 => open_v3(options, address, transport, will, keep_alive, tell),
+            MqttVersion::V5 => open_v5(options, address, transport, will, keep_alive, tell),
         };
         Self { client, events, driver }
     }
 
     /// Hands a message over. False if the library takes no more, which means that the connection is over.
     pub(super) fn hand_over(&self, message: Message) -> bool {
-        let Message { topic, payload, acknowledged, retain, expiry_s } = message;
+        let Message { topic, payload, acknowledged, retain, expiry_s, .. } = message;
         match &self.client {
             Client::V3(client) => {
                 let qos = if acknowledged { rumqttc::QoS::AtLeastOnce } else { rumqttc::QoS::AtMostOnce };
@@ -145,12 +152,13 @@ fn patience(keep_alive: Duration) -> Duration {
 
 fn open_v3(
     options: &MqttOptions,
+    (host, port): (&str, u16),
     transport: Transport,
     will: &Will,
     keep_alive: Duration,
     tell: mpsc::Sender<Event>,
 ) -> (Client, JoinHandle<()>) {
-    let mut mqtt = rumqttc::MqttOptions::new(&options.client_id, &options.host, options.port);
+    let mut mqtt = rumqttc::MqttOptions::new(&options.client_id, host, port);
     mqtt.set_clean_session(true).set_transport(transport).set_keep_alive(keep_alive);
     mqtt.set_inflight(INFLIGHT_MAX).set_max_packet_size(PACKET_MAX as usize, PACKET_MAX as usize);
     let qos = rumqttc::QoS::AtLeastOnce;
@@ -164,13 +172,16 @@ fn open_v3(
         loop {
             let event = match timeout(patience(keep_alive), poller.poll()).await {
                 Err(_) => Event::Ended("the link is dead".to_owned()),
+                Ok(Err(why @ rumqttc::ConnectionError::ConnectionRefused(code))) if denies_v3(code) => {
+                    Event::Denied(why.to_string())
+                }
                 Ok(Err(why)) => Event::Ended(why.to_string()),
                 Ok(Ok(event)) => match from_v3(event) {
                     Some(event) => event,
                     None => continue,
                 },
             };
-            let ended = matches!(event, Event::Ended(_));
+            let ended = matches!(event, Event::Ended(_) | Event::Denied(_));
             if tell.send(event).await.is_err() || ended {
                 return;
             }
@@ -195,13 +206,14 @@ fn from_v3(event: rumqttc::Event) -> Option<Event> {
 
 fn open_v5(
     options: &MqttOptions,
+    (host, port): (&str, u16),
     transport: Transport,
     will: &Will,
     keep_alive: Duration,
     tell: mpsc::Sender<Event>,
 ) -> (Client, JoinHandle<()>) {
     use v5::mqttbytes::{QoS, v5::LastWill};
-    let mut mqtt = v5::MqttOptions::new(&options.client_id, &options.host, options.port);
+    let mut mqtt = v5::MqttOptions::new(&options.client_id, host, port);
     mqtt.set_clean_start(true).set_session_expiry_interval(Some(0));
     mqtt.set_transport(transport).set_keep_alive(keep_alive);
     mqtt.set_network_options(network_options()).set_connection_timeout(CONNECT_WITHIN.as_secs());
@@ -218,6 +230,9 @@ fn open_v5(
         loop {
             let event = match timeout(patient, poller.poll()).await {
                 Err(_) => Event::Ended("the link is dead".to_owned()),
+                Ok(Err(why @ v5::ConnectionError::ConnectionRefused(code))) if denies_v5(code) => {
+                    Event::Denied(why.to_string())
+                }
                 Ok(Err(why)) => Event::Ended(why.to_string()),
                 Ok(Ok(event)) => {
                     patient = patience(poller.options.keep_alive());
@@ -253,6 +268,20 @@ fn from_v5(event: v5::Event) -> Option<Event> {
         v5::Event::Outgoing(Outgoing::Publish(number)) => Some(Event::Written(number)),
         v5::Event::Incoming(_) | v5::Event::Outgoing(_) => None,
     }
+}
+
+/// Whether a person has to act before this broker takes us: anything but being busy or away.
+fn denies_v3(code: rumqttc::ConnectReturnCode) -> bool {
+    use rumqttc::ConnectReturnCode::{ServiceUnavailable, Success};
+    !matches!(code, Success | ServiceUnavailable)
+}
+
+fn denies_v5(code: v5::mqttbytes::v5::ConnectReturnCode) -> bool {
+    use v5::mqttbytes::v5::ConnectReturnCode as Code;
+    let passes = [Code::Success, Code::ServerUnavailable, Code::ServiceUnavailable, Code::ServerBusy];
+    let passes =
+        passes.contains(&code) || [Code::ConnectionRateExceeded, Code::QuotaExceeded].contains(&code);
+    !passes
 }
 
 /// One fewer than the limit: at the limit the library would hold back readings too.

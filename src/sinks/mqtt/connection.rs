@@ -9,28 +9,42 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Connected, Event, HANDED_MAX, Will};
 use super::counters::MqttCounters;
-use super::fault::FaultLine;
 use super::options::{MqttOptions, TlsOptions};
-use super::outbox::Ticket;
+use super::outbox::{Message, Ticket};
 use super::{Shared, tls};
 use crate::clock;
 use crate::exchange::Inbox;
 use crate::safety::site::SystemFault;
+use crate::sinks::fault::FaultLine;
+use crate::sinks::spool::Block;
 
 /// The first and the longest pause between connections; each is drawn between half of it and all of it.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The longest pause after a broker has shown us the door: it is asked twice a minute at most.
+const DENIED_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often what could not be told to the core is tried again.
 const CHORES_EVERY: Duration = Duration::from_millis(500);
 
 /// After so many chores, what the broker refused is offered again.
 const OFFER_AFTER: u32 = 20;
+
+/// After so many chores, readings that cannot be sent go to the spool.
+const SPILL_AFTER: u32 = 2;
+
+/// The most bytes of the backlog asked of the spool at a time.
+const FETCH_BYTES: usize = 64 << 10;
+
+/// Readings that are remembered until the broker has answered something that was sent after them.
+const UNPROVEN_MAX: usize = 2048;
 
 /// How long the last messages may take after a stop, and then the goodbye.
 const FLUSH_WITHIN: Duration = Duration::from_millis(600);
@@ -40,6 +54,8 @@ const GOODBYE_WITHIN: Duration = Duration::from_millis(200);
 enum End {
     Stopped,
     Lost(String),
+    /// The broker does not let us in.
+    Denied(String),
 }
 
 pub(super) struct Connection {
@@ -50,6 +66,10 @@ pub(super) struct Connection {
     closing: CancellationToken,
     pause: Duration,
     been_connected: bool,
+    /// Which of the brokers is asked.
+    broker: usize,
+    /// What was asked of the spool. It outlives a connection: what it gives must not get lost.
+    fetching: Option<oneshot::Receiver<Vec<Block>>>,
 }
 
 impl Connection {
@@ -61,33 +81,44 @@ impl Connection {
         closing: CancellationToken,
     ) -> Self {
         let fault = FaultLine::new(inbox, SystemFault::Mqtt);
-        Self { options, will, shared, fault, closing, pause: PAUSE_MIN, been_connected: false }
+        Self {
+            options,
+            will,
+            shared,
+            fault,
+            closing,
+            pause: PAUSE_MIN,
+            been_connected: false,
+            broker: 0,
+            fetching: None,
+        }
     }
 
     pub(super) async fn run(mut self) {
         while !self.closing.is_cancelled() {
             let end = match self.tls().await {
                 Ok(tls) => {
-                    let connected = Connected::open(&self.options, tls, &self.will);
+                    let address = self.options.address(self.broker);
+                    let connected = Connected::open(&self.options, address, tls, &self.will);
                     Session::new(&mut self, connected).run().await
                 }
                 Err(why) => End::Lost(why),
             };
             self.shared.counters.connected.store(false, Ordering::Relaxed);
-            match end {
+            let (why, denied) = match end {
                 End::Stopped => return,
-                End::Lost(why) => {
-                    tracing::warn!(
-                        host = self.options.host,
-                        port = self.options.port,
-                        why,
-                        "MQTT broker away"
-                    );
-                    self.shared.outbox().disconnected();
-                    self.fault.set(true);
-                    self.wait().await;
-                }
+                End::Lost(why) => (why, false),
+                End::Denied(why) => (why, true),
+            };
+            let (host, port) = self.options.address(self.broker);
+            tracing::warn!(host, port, why, denied, "MQTT broker away");
+            self.shared.outbox().disconnected();
+            self.broker = (self.broker + 1) % self.options.brokers();
+            // Another broker may be well: the alarm, and the longer pauses, come after all were asked.
+            if self.broker == 0 || denied {
+                self.fault.set(true);
             }
+            self.wait(denied).await;
         }
     }
 
@@ -99,18 +130,48 @@ impl Connection {
     }
 
     /// The pause before the next connection.
-    async fn wait(&mut self) {
-        let pause = jittered(self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    async fn wait(&mut self, denied: bool) {
+        let pause = jittered(if denied { DENIED_PAUSE } else { self.pause });
+        if self.broker == 0 {
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
         let mut rest = std::pin::pin!(sleep(pause));
         let mut chores = interval(CHORES_EVERY);
         loop {
             tokio::select! {
                 () = &mut rest => return,
                 () = self.closing.cancelled() => return,
-                _ = chores.tick() => self.fault.flush(),
+                blocks = fetched(&mut self.fetching) => self.shared.outbox().stored(blocks),
+                _ = chores.tick() => {
+                    self.fault.flush();
+                    self.shared.outbox().spill(true);
+                    self.fetch(false);
+                }
             }
         }
+    }
+
+    /// Asks the spool for what comes next, if there is room for it and it was not asked yet. Events of an earlier run are
+    /// asked for before there is a connection, so that they leave before those of this one.
+    fn fetch(&mut self, connected: bool) {
+        if self.fetching.is_none() {
+            let outbox = self.shared.outbox();
+            self.fetching =
+                outbox.wants(connected).and_then(|kind| Some(outbox.spool()?.fetch(kind, FETCH_BYTES)));
+        }
+    }
+}
+
+/// What the spool gives, once it was asked.
+async fn fetched(fetching: &mut Option<oneshot::Receiver<Vec<Block>>>) -> Vec<Block> {
+    match fetching {
+        // An error is the end of the spool: there is nothing more then.
+        Some(asked) => {
+            let blocks = asked.await.unwrap_or_default();
+            *fetching = None;
+            blocks
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -134,9 +195,14 @@ struct Session<'a> {
     /// Handed over, not yet written, in order.
     handed: VecDeque<Ticket>,
     /// Written, not yet acknowledged.
-    written: BTreeMap<u16, Ticket>,
+    written: BTreeMap<u16, (u64, Ticket)>,
     /// Of both, those that will be acknowledged.
     unacknowledged: usize,
+    /// How many messages were handed over, and how many written.
+    handed_count: u64,
+    written_count: u64,
+    /// Readings that the broker may not have: it has answered nothing that was handed over after them.
+    unproven: VecDeque<(u64, Message)>,
     chores: u32,
 }
 
@@ -149,11 +215,24 @@ impl<'a> Session<'a> {
             handed: VecDeque::with_capacity(HANDED_MAX),
             written: BTreeMap::new(),
             unacknowledged: 0,
+            handed_count: 0,
+            written_count: 0,
+            unproven: VecDeque::new(),
             chores: 0,
         }
     }
 
     async fn run(mut self) -> End {
+        let end = self.serve().await;
+        if matches!(end, End::Stopped) {
+            return self.finish().await;
+        }
+        let doubtful = std::mem::take(&mut self.unproven).into_iter().map(|it| it.1);
+        self.owner.shared.outbox().doubtful(doubtful);
+        end
+    }
+
+    async fn serve(&mut self) -> End {
         let shared = Arc::clone(&self.owner.shared);
         let closing = self.owner.closing.clone();
         let mut chores = interval(CHORES_EVERY);
@@ -164,52 +243,82 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 event = self.connected.events.recv() => {
-                    if let Err(why) = self.hear(event) {
-                        return End::Lost(why);
+                    if let Err(end) = self.hear(event) {
+                        return end;
                     }
                 }
+                blocks = fetched(&mut self.owner.fetching) => shared.outbox().stored(blocks),
                 () = shared.filled.notified(), if self.limits.is_some() => {}
                 _ = chores.tick() => self.chores(),
-                () = closing.cancelled() => return self.finish().await,
+                () = closing.cancelled() => return End::Stopped,
             }
         }
     }
 
     /// Hands over whatever there is room for. False if the client is broken.
     fn feed(&mut self) -> bool {
-        let Some((window, size_max)) = self.limits else { return true };
+        let Some((window, size_max)) = self.limits else {
+            self.owner.fetch(false);
+            return true;
+        };
         while self.handed.len() < HANDED_MAX {
             let room = self.unacknowledged < window;
-            let next = self.owner.shared.outbox().next(clock::uptime(), room, size_max);
-            let Some((ticket, message)) = next else { return true };
+            let next = {
+                let mut outbox = self.owner.shared.outbox();
+                let live = outbox.next(clock::uptime(), room, size_max);
+                // Half of the window stays free for what is new.
+                let late = live.is_none() && self.unacknowledged < window.div_ceil(2);
+                if late { outbox.next_backlog(size_max) } else { live }
+            };
+            let Some((ticket, message)) = next else { break };
+            self.handed_count += 1;
+            if ticket == Ticket::Reading && message.history {
+                self.remember(&message);
+            }
             self.unacknowledged += usize::from(ticket.acknowledged());
             self.handed.push_back(ticket);
             if !self.connected.hand_over(message) {
                 return false;
             }
         }
+        self.owner.fetch(true);
         true
     }
 
-    fn hear(&mut self, event: Option<Event>) -> Result<(), String> {
+    fn remember(&mut self, reading: &Message) {
+        if self.owner.options.spool.is_some() {
+            if UNPROVEN_MAX <= self.unproven.len() {
+                self.unproven.pop_front();
+            }
+            self.unproven.push_back((self.handed_count, reading.clone()));
+        }
+    }
+
+    fn hear(&mut self, event: Option<Event>) -> Result<(), End> {
         match event {
-            None => Err("the connection's task ended".to_owned()),
-            Some(Event::Ended(why)) => Err(why),
+            None => Err(End::Lost("the connection's task ended".to_owned())),
+            Some(Event::Ended(why)) => Err(End::Lost(why)),
+            Some(Event::Denied(why)) => Err(End::Denied(why)),
             Some(Event::Connected { window, size_max }) => {
                 self.welcome(window, size_max);
                 Ok(())
             }
             Some(Event::Written(number)) => {
-                let ticket =
-                    self.handed.pop_front().ok_or("a message was written that was not handed over")?;
+                let strange = || End::Lost("a message was written that was not handed over".to_owned());
+                let ticket = self.handed.pop_front().ok_or_else(strange)?;
                 MqttCounters::add(&self.owner.shared.counters.published, 1);
+                self.written_count += 1;
                 if ticket.acknowledged() {
-                    self.written.insert(number, ticket);
+                    self.written.insert(number, (self.written_count, ticket));
                 }
                 Ok(())
             }
             Some(Event::Acknowledged { number, refused }) => {
-                if let Some(ticket) = self.written.remove(&number) {
+                if let Some((place, ticket)) = self.written.remove(&number) {
+                    // The broker reads in order: it has everything that was written before.
+                    while self.unproven.front().is_some_and(|reading| reading.0 < place) {
+                        self.unproven.pop_front();
+                    }
                     self.unacknowledged = self.unacknowledged.saturating_sub(1);
                     self.settle(&ticket, refused);
                 }
@@ -224,11 +333,8 @@ impl<'a> Session<'a> {
         if std::mem::replace(&mut self.owner.been_connected, true) {
             MqttCounters::add(&counters.reconnects, 1);
         }
-        tracing::info!(
-            host = self.owner.options.host,
-            port = self.owner.options.port,
-            "MQTT broker connected"
-        );
+        let (host, port) = self.owner.options.address(self.owner.broker);
+        tracing::info!(host, port, "MQTT broker connected");
         self.limits = Some((window, size_max));
         self.owner.fault.set(false);
     }
@@ -251,6 +357,9 @@ impl<'a> Session<'a> {
     fn chores(&mut self) {
         self.owner.fault.flush();
         self.chores += 1;
+        if self.chores.is_multiple_of(SPILL_AFTER) {
+            self.owner.shared.outbox().spill(self.limits.is_none());
+        }
         if self.chores.is_multiple_of(OFFER_AFTER) {
             self.owner.shared.outbox().offer_refused();
         }
@@ -258,10 +367,10 @@ impl<'a> Session<'a> {
 
     /// After a stop: the last words, then goodbye.
     async fn finish(mut self) -> End {
+        self.owner.shared.outbox().forget_readings();
         if self.limits.is_none() {
             return End::Stopped;
         }
-        self.owner.shared.outbox().forget_readings();
         let deadline = sleep(FLUSH_WITHIN);
         tokio::pin!(deadline);
         while self.feed() && !(self.unacknowledged == 0 && self.owner.shared.outbox().is_empty()) {

@@ -15,6 +15,8 @@ pub struct MqttCounters {
     pub dropped_readings: AtomicU64,
     /// Readings dropped because they were too old when the broker came back.
     pub expired_readings: AtomicU64,
+    /// Readings that went to the spool.
+    pub spooled_readings: AtomicU64,
     /// Events and notices dropped because the outbox was full.
     pub dropped_events: AtomicU64,
     /// Messages larger than the broker takes.

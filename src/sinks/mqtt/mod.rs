@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! facts ─► hear (board, documents) ─► outbox (bounded) ─► connection (one fresh client per connection)
+//!                                        ╰─► spool on disk ──╯  acknowledged, marked as historical
 //! ```
 //!
 //! *State* is retained and published again after every reconnect; *readings* never are, because a replayed
@@ -15,31 +16,37 @@ pub mod options;
 mod client;
 mod connection;
 mod counters;
-mod fault;
 mod hear;
 mod outbox;
+mod owned;
 mod tls;
 mod topics;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{Hearing, Inbox};
-use crate::safety::site::Site;
+use crate::safety::site::{Site, SystemFault};
+use crate::sinks::spool::{Spool, SpoolCounters};
 use crate::wire::Board;
 
 pub use counters::MqttCounters;
 use options::MqttOptions;
 use outbox::Outbox;
+use owned::Owned;
+
+/// How long the spool may take to make everything durable at a stop.
+const SPOOL_CLOSE_MAX: Duration = Duration::from_millis(200);
 
 /// What the two tasks share.
 #[derive(Debug)]
 struct Shared {
     outbox: Mutex<Outbox>,
-    filled: Notify,
+    filled: Arc<Notify>,
     counters: Arc<MqttCounters>,
 }
 
@@ -54,6 +61,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct MqttHandle {
     counters: Arc<MqttCounters>,
+    spooled: Option<Arc<SpoolCounters>>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -62,6 +70,12 @@ impl MqttHandle {
     #[must_use]
     pub fn counters(&self) -> &Arc<MqttCounters> {
         &self.counters
+    }
+
+    /// What became of entries of the spool, where there is one.
+    #[must_use]
+    pub fn spool(&self) -> Option<&Arc<SpoolCounters>> {
+        self.spooled.as_ref()
     }
 
     /// True if one of its tasks has ended; without a stop that means it panicked.
@@ -89,23 +103,40 @@ pub fn spawn(
     stop: CancellationToken,
 ) -> MqttHandle {
     let counters = Arc::new(MqttCounters::default());
-    let outbox = Outbox::new(options.outbox_max, Arc::clone(&counters));
-    let shared = Arc::new(Shared {
-        outbox: Mutex::new(outbox),
-        filled: Notify::new(),
-        counters: Arc::clone(&counters),
+    let filled = Arc::new(Notify::new());
+    let spool = options.spool.as_ref().and_then(|spool| {
+        let started = Spool::start(spool, inbox.clone(), SystemFault::MqttSpool, Arc::clone(&filled));
+        started
+            .inspect_err(|error| tracing::error!(%error, "no spool for MQTT: everything waits in memory"))
+            .ok()
     });
+    let spooled = spool.as_ref().map(|spool| Arc::clone(spool.counters()));
+    let outbox = Outbox::new(options.outbox_max, spool, Arc::clone(&counters));
+    let shared = Arc::new(Shared { outbox: Mutex::new(outbox), filled, counters: Arc::clone(&counters) });
     let topics = topics::Topics::new(&options.root, &site);
+    let owned = options.owned_topics.clone().map(|path| Owned::new(path, &topics));
     let will = client::Will::new(&topics.status, &boot);
     // Cancelled by the hearing task once its last words are in the outbox.
     let closing = CancellationToken::new();
     let board = Board::new(site, boot);
     let hear = hear::Hear::new(board, topics, Arc::clone(&shared), inbox.clone());
+    let kept = Arc::clone(&shared);
     let connection = connection::Connection::new(options, will, shared, inbox, closing.clone());
+    let ghosts = Arc::clone(&kept);
     let hear = tokio::spawn(async move {
+        if let Some(owned) = owned {
+            tokio::spawn(owned.bury(ghosts));
+        }
         // Dropped by a panic too: the connection never outlives its hearing.
         let _closes = closing.drop_guard();
         hear.run(hearing, stop).await;
     });
-    MqttHandle { counters, tasks: [hear, tokio::spawn(connection.run())] }
+    let connection = tokio::spawn(async move {
+        connection.run().await;
+        let closed = kept.outbox().spool().map(Spool::close);
+        if let Some(closed) = closed {
+            closed.within(SPOOL_CLOSE_MAX).await;
+        }
+    });
+    MqttHandle { counters, spooled, tasks: [hear, connection] }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::sinks::spool::options::SpoolOptions;
 use crate::units::Millis;
 
 /// One broker.
@@ -13,6 +14,8 @@ pub struct MqttOptions {
     pub host: String,
     /// 1883 or, with TLS, 8883 as a rule.
     pub port: u16,
+    /// More brokers, with their ports: asked in turn when the first is away.
+    pub more: Vec<(String, u16)>,
     /// Client id; unique at the broker.
     pub client_id: String,
     /// First level of all topics, `emberwatch` by default.
@@ -27,6 +30,25 @@ pub struct MqttOptions {
     pub keep_alive: Millis,
     /// The most messages that wait while the broker is away; readings are dropped first, oldest first.
     pub outbox_max: usize,
+    /// Where events and readings are kept on disk until the broker has them; in memory only when absent.
+    pub spool: Option<SpoolOptions>,
+    /// The file that remembers which retained topics this gateway once owned; ghosts are not removed when absent.
+    pub owned_topics: Option<PathBuf>,
+}
+
+impl MqttOptions {
+    /// How many brokers there are.
+    #[must_use]
+    pub fn brokers(&self) -> usize {
+        1 + self.more.len()
+    }
+
+    /// Host and port of one of them.
+    #[must_use]
+    pub fn address(&self, broker: usize) -> (&str, u16) {
+        let other = broker.checked_sub(1).and_then(|index| self.more.get(index));
+        other.map_or((&self.host, self.port), |(host, port)| (host, *port))
+    }
 }
 
 /// MQTT protocol version.

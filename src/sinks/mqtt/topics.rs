@@ -11,6 +11,8 @@ pub(super) type Topic = Arc<str>;
 /// Every topic of one gateway, by the index of what it is about.
 #[derive(Debug)]
 pub(super) struct Topics {
+    /// What all topics of the site begin with.
+    pub(super) base: String,
     pub(super) status: Topic,
     pub(super) info: Topic,
     pub(super) heartbeat: Topic,
@@ -26,6 +28,21 @@ pub(super) struct Topics {
 }
 
 impl Topics {
+    /// Those that the broker keeps.
+    pub(super) fn retained(&self) -> impl Iterator<Item = Topic> {
+        let lists = [
+            &self.summary,
+            &self.zone,
+            &self.notice,
+            &self.device_state,
+            &self.device_meta,
+            &self.alarm,
+            &self.sequence,
+        ];
+        let single = [&self.status, &self.info].into_iter();
+        single.chain(lists.into_iter().flatten()).cloned()
+    }
+
     pub(super) fn new(root: &str, site: &Site) -> Self {
         let base = format!("{root}/{VERSION}/{}", site.name);
         let gateway = format!("{base}/gateway/{}", site.gateway);
@@ -53,6 +70,7 @@ impl Topics {
             Topic::from(format!("{}/sequence/{}", room(site[spec.zone].room), spec.name))
         };
         Self {
+            base: format!("{base}/"),
             status: format!("{gateway}/status").into(),
             info: format!("{gateway}/info").into(),
             heartbeat: format!("{gateway}/heartbeat").into(),

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::counters::MqttCounters;
-use super::fault::FaultLine;
 use super::outbox::{Message, Urgency};
 use super::topics::{Topic, Topics};
 use crate::clock;
@@ -20,6 +19,7 @@ use crate::exchange::{Hearing, Inbox, Publication};
 use crate::safety::alarm::AlarmState;
 use crate::safety::reading::Reading;
 use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, SystemFault, ZoneId};
+use crate::sinks::fault::FaultLine;
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::gateway::{self, GatewayState, Pulse};
 use crate::wire::payload::{DataWriter, device_meta, device_state, room_summary, sequence, zone_level};
@@ -34,6 +34,10 @@ const LOOP_SILENT_AFTER: Millis = Millis::from_secs(6);
 
 /// Every so many heartbeats, summaries and runs under way are said again.
 const RENEW_EVERY: u32 = 2;
+
+/// Every so many heartbeats, alarms that nobody has acknowledged are said again: a broker that crashed after taking one
+/// may never have passed it on.
+const REPEAT_EVERY: u32 = 12;
 
 /// How long the broker keeps a summary, in seconds.
 const SUMMARY_EXPIRY_S: u32 = 30;
@@ -179,6 +183,17 @@ impl Hear {
         let Some(silent) = self.loop_silent(now).filter(|silent| *silent < LOOP_SILENT_AFTER) else { return };
         self.heartbeat(now, silent);
         self.beats += 1;
+        if self.beats.is_multiple_of(REPEAT_EVERY) {
+            let unseen: Vec<AlarmId> = self
+                .board
+                .annunciated()
+                .filter(|(_, record)| is_unseen(record.state))
+                .map(|it| it.0)
+                .collect();
+            for alarm in unseen {
+                self.say_alarm(alarm);
+            }
+        }
         if self.beats.is_multiple_of(RENEW_EVERY) {
             (0..self.board.site().rooms.len()).for_each(|index| self.say_summary(RoomId::at(index)));
             let runs: Vec<SequenceId> = self.board.runs_under_way().collect();
@@ -202,7 +217,7 @@ impl Hear {
         };
         let envelope = Envelope { now, ..self.board.envelope() };
         let payload = bytes(&gateway::heartbeat(&envelope, pulse));
-        self.once(&self.topics.heartbeat, payload, now.uptime.plus(HEARTBEAT_EXPIRY));
+        self.once(&self.topics.heartbeat, payload, now.uptime.plus(HEARTBEAT_EXPIRY), false);
     }
 
     /// The status, if it is another than the one said last.
@@ -240,7 +255,7 @@ impl Hear {
             let worth = worth(group, |point| site[point].period);
             let payload = Bytes::copy_from_slice(buffer.as_bytes());
             let topic = &self.topics.device_data[device.index()];
-            self.once(topic, payload, self.board.now().uptime.plus(worth));
+            self.once(topic, payload, self.board.now().uptime.plus(worth), true);
         }
         self.buffer = buffer;
     }
@@ -302,15 +317,20 @@ impl Hear {
 
     fn event(&self, topic: &Topic, payload: Bytes, retain: bool) {
         let topic = Arc::clone(topic);
-        let message = Message { topic, payload, acknowledged: true, retain, expiry_s: None };
+        let message = Message { topic, payload, acknowledged: true, retain, expiry_s: None, history: true };
         self.shared.outbox().event(message);
     }
 
-    fn once(&self, topic: &Topic, payload: Bytes, worthless: Uptime) {
+    fn once(&self, topic: &Topic, payload: Bytes, worthless: Uptime, history: bool) {
         let topic = Arc::clone(topic);
-        let message = Message { topic, payload, acknowledged: false, retain: false, expiry_s: None };
+        let message = Message { topic, payload, acknowledged: false, retain: false, expiry_s: None, history };
         self.shared.outbox().reading(message, worthless);
     }
+}
+
+/// Whether a person has yet to acknowledge an alarm in this state.
+fn is_unseen(state: AlarmState) -> bool {
+    matches!(state, AlarmState::UnackActive | AlarmState::UnackReturned | AlarmState::LatchedUnack)
 }
 
 fn worth(group: &[(PointId, Reading)], period: impl Fn(PointId) -> Millis) -> Millis {

@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use super::super::outbox::Outbox;
 use super::*;
@@ -10,8 +10,8 @@ use crate::wire::testsite;
 
 fn hear() -> Hear {
     let counters = Arc::new(MqttCounters::default());
-    let outbox = Mutex::new(Outbox::new(100, Arc::clone(&counters)));
-    let shared = Arc::new(Shared { outbox, filled: Notify::new(), counters });
+    let outbox = Mutex::new(Outbox::new(100, None, Arc::clone(&counters)));
+    let shared = Arc::new(Shared { outbox, filled: Arc::default(), counters });
     let site = testsite::shared();
     let topics = Topics::new("emberwatch", &site);
     let (inbox, _core) = mpsc::channel(1);
@@ -102,4 +102,28 @@ fn no_reading_is_ever_retained() {
     while let Some((_, it)) = hear.shared.outbox().next(clock::uptime(), true, 1 << 20) {
         assert!(!it.topic.ends_with("/data") || (!it.retain && !it.acknowledged));
     }
+}
+
+#[test]
+fn m7_an_alarm_that_nobody_has_acknowledged_is_said_again_every_minute() {
+    use crate::safety::alarm::{AlarmChange, AlarmEvent, AlarmRecord};
+    let mut hear = hear();
+    let change = |state, event| {
+        let now = AlarmRecord { state, ..AlarmRecord::default() };
+        vec![Fact::Alarm(AlarmChange { number: 1, alarm: AlarmId(0), event, now })]
+    };
+    let minute = |hear: &mut Hear| {
+        said(hear);
+        for _ in 0..REPEAT_EVERY {
+            hear.heard = Some(clock::uptime());
+            hear.beat();
+        }
+        said(hear).iter().filter(|it| it.0.ends_with("/alarm/cell-temp")).count()
+    };
+    assert_eq!(HEARTBEAT_EVERY * REPEAT_EVERY, Duration::from_secs(60));
+    hear.take(&publication(change(AlarmState::UnackActive, AlarmEvent::Raised)));
+    assert_eq!(minute(&mut hear), 1);
+    assert_eq!(minute(&mut hear), 1);
+    hear.take(&publication(change(AlarmState::AckActive, AlarmEvent::Raised)));
+    assert_eq!(minute(&mut hear), 0, "somebody has seen it");
 }

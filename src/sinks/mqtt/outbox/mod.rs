@@ -5,8 +5,15 @@
 //! - *events*, each one, in order, until acknowledged: dropped only when no reading is left to drop;
 //! - *readings*, not acknowledged, each with a time after which it is worthless: dropped first.
 //!
+//! With a spool, events are on disk as well from the moment they are heard; readings go there while the broker is away,
+//! when they are too many, or when they are too old to be sent as live ones. What the spool holds leaves last, as *backlog*:
+//! acknowledged, never retained, marked as historical, on a topic of its own.
+//!
 //! A message that was handed over stays here until it is acknowledged; `disconnected` makes everything that
 //! was not ready to be sent again, and all state with it.
+
+mod backlog;
+mod spooling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,7 +23,9 @@ use bytes::Bytes;
 
 use super::counters::MqttCounters;
 use super::topics::Topic;
+use crate::sinks::spool::{self, Kind, Spool};
 use crate::units::{Millis, Uptime};
+use backlog::Backlog;
 
 /// Room for the fixed header and the properties of a message, beside topic and payload.
 const OVERHEAD: usize = 128;
@@ -31,6 +40,8 @@ pub(super) struct Message {
     pub(super) retain: bool,
     /// After this many seconds the broker forgets it (MQTT 5).
     pub(super) expiry_s: Option<u32>,
+    /// Worth telling when it is no longer live.
+    pub(super) history: bool,
 }
 
 /// What a message that was handed over is to the outbox.
@@ -39,6 +50,7 @@ pub(super) enum Ticket {
     State { topic: Topic, version: u64, empty: bool },
     Event(u64),
     Reading,
+    Backlog(u64),
 }
 
 impl Ticket {
@@ -79,6 +91,8 @@ enum Phase {
 struct Event {
     message: Message,
     step: Step,
+    /// What the spool calls it.
+    ticket: Option<spool::Ticket>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +116,20 @@ pub(super) struct Outbox {
     cursor: u64,
     refused_events: usize,
     readings: VecDeque<(Uptime, Message)>,
+    spool: Option<Spool>,
+    /// Readings on their way to the spool.
+    aside: Vec<Message>,
+    backlog: Backlog,
+    /// Events of an earlier run have numbers below those of this one.
+    stored_next: u64,
     counters: Arc<MqttCounters>,
 }
 
+/// The first number of an event of this run.
+const LIVE_FIRST: u64 = 1 << 40;
+
 impl Outbox {
-    pub(super) fn new(max: usize, counters: Arc<MqttCounters>) -> Self {
+    pub(super) fn new(max: usize, spool: Option<Spool>, counters: Arc<MqttCounters>) -> Self {
         Self {
             max: max.max(1),
             version: 0,
@@ -114,10 +137,14 @@ impl Outbox {
             ready: BTreeSet::new(),
             refused_states: BTreeSet::new(),
             events: BTreeMap::new(),
-            event_next: 0,
+            event_next: LIVE_FIRST,
             cursor: 0,
             refused_events: 0,
             readings: VecDeque::new(),
+            spool,
+            aside: Vec::new(),
+            backlog: Backlog::default(),
+            stored_next: 0,
             counters,
         }
     }
@@ -156,7 +183,8 @@ impl Outbox {
     /// Something that happened: kept until acknowledged.
     pub(super) fn event(&mut self, message: Message) {
         self.make_room();
-        self.events.insert(self.event_next, Event { message, step: Step::Waiting });
+        let ticket = self.spool.as_ref().and_then(|spool| spool.event(backlog::encoded(&message)));
+        self.events.insert(self.event_next, Event { message, step: Step::Waiting, ticket });
         self.event_next += 1;
         self.count();
     }
@@ -164,7 +192,7 @@ impl Outbox {
     /// A reading that is worth something until `worthless`.
     pub(super) fn reading(&mut self, message: Message, worthless: Uptime) {
         if self.events.len() >= self.max {
-            MqttCounters::add(&self.counters.dropped_readings, 1);
+            self.put_aside(message);
             return;
         }
         self.make_room();
@@ -174,11 +202,15 @@ impl Outbox {
 
     fn make_room(&mut self) {
         while self.events.len() + self.readings.len() >= self.max {
-            if self.readings.pop_front().is_some() {
-                MqttCounters::add(&self.counters.dropped_readings, 1);
+            if let Some((_, reading)) = self.readings.pop_front() {
+                self.put_aside(reading);
             } else if let Some((_, event)) = self.events.pop_first() {
                 self.refused_events -= usize::from(event.step == Step::Refused);
-                MqttCounters::add(&self.counters.dropped_events, 1);
+                match (&self.spool, event.ticket) {
+                    // Out of memory only: it is told when there is room again.
+                    (Some(spool), Some(ticket)) => spool.give_back(Kind::Events, ticket),
+                    _ => MqttCounters::add(&self.counters.dropped_events, 1),
+                }
             }
         }
     }
@@ -212,7 +244,7 @@ impl Outbox {
             );
             MqttCounters::add(&self.counters.too_large, 1);
             if let Ticket::Event(id) = ticket {
-                self.events.remove(&id);
+                self.forget_event(id);
             }
         }
     }
@@ -236,7 +268,8 @@ impl Outbox {
         let payload = if empty { Bytes::new() } else { state.payload.clone() };
         let expiry_s = state.expiry_s.filter(|_| !empty);
         let ticket = Ticket::State { topic: Arc::clone(&topic), version: state.version, empty };
-        Some((ticket, Message { topic, payload, acknowledged: true, retain: true, expiry_s }))
+        let message = Message { topic, payload, acknowledged: true, retain: true, expiry_s, history: false };
+        Some((ticket, message))
     }
 
     fn next_event(&mut self) -> Option<(Ticket, Message)> {
@@ -260,9 +293,23 @@ impl Outbox {
                 message.expiry_s = Some(seconds);
                 return Some(message);
             }
-            MqttCounters::add(&self.counters.expired_readings, 1);
+            if self.spool.is_some() && message.history {
+                self.put_aside(message);
+            } else {
+                MqttCounters::add(&self.counters.expired_readings, 1);
+            }
         }
         None
+    }
+
+    /// An event is settled, one way or another.
+    fn forget_event(&mut self, id: u64) {
+        if let Some(event) = self.events.remove(&id)
+            && let (Some(spool), Some(ticket)) = (&self.spool, event.ticket)
+        {
+            spool.settle(Kind::Events, ticket);
+        }
+        self.count();
     }
 
     /// The broker has it.
@@ -278,9 +325,10 @@ impl Outbox {
                     state.payload = Bytes::new();
                 }
             }
-            Ticket::Event(id) => {
-                self.events.remove(id);
-                self.count();
+            Ticket::Event(id) => self.forget_event(*id),
+            Ticket::Backlog(id) => {
+                self.backlog.delivered(*id);
+                self.settle_backlog();
             }
             Ticket::Reading => {}
         }
@@ -298,13 +346,14 @@ impl Outbox {
                     self.refused_events += 1;
                 }
             }
+            Ticket::Backlog(id) => self.backlog.refused(*id),
             Ticket::Reading => {}
         }
     }
 
     /// True while something refused has not been accepted since.
     pub(super) fn has_refused(&self) -> bool {
-        self.refused_events > 0 || !self.refused_states.is_empty()
+        self.refused_events > 0 || !self.refused_states.is_empty() || self.backlog.has_refused()
     }
 
     /// Makes everything refused ready to be sent again.
@@ -320,12 +369,14 @@ impl Outbox {
         if self.refused_events > 0 {
             self.wait_again(Step::Refused);
         }
+        self.backlog.offer_refused();
     }
 
     /// The connection is gone: whatever was not acknowledged is sent again, and all state with it.
     pub(super) fn disconnected(&mut self) {
         self.wait_again(Step::Refused);
         self.wait_again(Step::Handed);
+        self.backlog.disconnected();
         self.refused_states.clear();
         for (topic, state) in &mut self.states {
             if let Phase::Clearing { last_sent } = &mut state.phase {
@@ -347,8 +398,9 @@ impl Outbox {
         }
     }
 
-    /// Drops all readings, for a stop: nobody waits for them.
+    /// Drops all readings that cannot be told later, for a stop: nobody waits for them.
     pub(super) fn forget_readings(&mut self) {
+        self.spill(true);
         self.readings.clear();
         self.count();
     }

@@ -6,7 +6,7 @@ const HUGE: usize = 1 << 20;
 const LATER: Uptime = Uptime(60_000);
 
 fn outbox(max: usize) -> Outbox {
-    Outbox::new(max, Arc::new(MqttCounters::default()))
+    Outbox::new(max, None, Arc::new(MqttCounters::default()))
 }
 
 fn message(topic: &str, text: &'static str, acknowledged: bool) -> Message {
@@ -16,6 +16,7 @@ fn message(topic: &str, text: &'static str, acknowledged: bool) -> Message {
         acknowledged,
         retain: false,
         expiry_s: None,
+        history: true,
     }
 }
 

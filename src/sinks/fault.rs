@@ -6,7 +6,7 @@ use crate::safety::site::SystemFault;
 
 /// One fault of this sink.
 #[derive(Debug)]
-pub(super) struct FaultLine {
+pub(crate) struct FaultLine {
     inbox: Inbox,
     fault: SystemFault,
     failing: Option<bool>,
@@ -14,18 +14,18 @@ pub(super) struct FaultLine {
 }
 
 impl FaultLine {
-    pub(super) fn new(inbox: Inbox, fault: SystemFault) -> Self {
+    pub(crate) fn new(inbox: Inbox, fault: SystemFault) -> Self {
         Self { inbox, fault, failing: None, told: None }
     }
 
     /// How it is now. The first call is always told: an alarm may stand from before a restart.
-    pub(super) fn set(&mut self, failing: bool) {
+    pub(crate) fn set(&mut self, failing: bool) {
         self.failing = Some(failing);
         self.flush();
     }
 
     /// Tries again what could not be told yet; to be called now and then.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let Some(failing) = self.failing.filter(|failing| self.told != Some(*failing)) else { return };
         if self.inbox.try_send(vec![Input::System { fault: self.fault, failing }]).is_ok() {
             self.told = Some(failing);

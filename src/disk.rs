@@ -1,5 +1,5 @@
-//! The border to the file system: the few operations the journal needs, so that tests can make each of them
-//! fail, fall short or stall.
+//! The border to the file system: the few operations that the journal and the spools need, so that tests can make
+//! each of them fail, fall short or stall.
 //!
 //! The real one is a directory (mode 0700) of segment files (mode 0600) that one process holds by a lock.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 /// The name of the file whose lock says that the directory is in use.
-pub(super) const LOCK_NAME: &str = "lock";
+pub(crate) const LOCK_NAME: &str = "lock";
 
 /// A file larger than this is none of ours and not read.
 const READ_BYTES_MAX: u64 = 256 << 20;
@@ -32,6 +32,10 @@ pub trait Disk: Send {
     fn remove(&mut self, name: &str) -> io::Result<()>;
     /// Makes the creation and removal of files durable.
     fn sync(&mut self) -> io::Result<()>;
+    /// Bytes that may still be written to the file system, where it can tell.
+    fn free_bytes(&mut self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }
 
 /// A segment being written.
@@ -97,6 +101,11 @@ impl Disk for Directory {
     fn sync(&mut self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+
+    fn free_bytes(&mut self) -> io::Result<u64> {
+        let told = rustix::fs::statvfs(&self.path)?;
+        Ok(told.f_bavail.saturating_mul(told.f_frsize))
+    }
 }
 
 struct RealFile(File);
@@ -112,7 +121,7 @@ impl SegmentFile for RealFile {
 }
 
 /// The names of all regular files in a directory.
-pub(super) fn list(path: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn list(path: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -124,7 +133,7 @@ pub(super) fn list(path: &Path) -> io::Result<Vec<String>> {
 }
 
 /// The content of a file, if it is not absurdly large.
-pub(super) fn read(path: &Path, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path.join(name))?.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -29,16 +29,17 @@ impl DaemonArgs {
     where
         F: AsyncFnOnce(Client) -> Result<Exit, Failed>,
     {
-        let outcome = self.try_with(act);
+        let outcome = self.ask(act);
         outcome.unwrap_or_else(|(exit, sentence)| {
             say(&format!("emberwatch {command}: {sentence}"));
             exit
         })
     }
 
-    fn try_with<F>(&self, act: F) -> Result<Exit, Failed>
+    /// Connects and does this.
+    pub(crate) fn ask<F, T>(&self, act: F) -> Result<T, Failed>
     where
-        F: AsyncFnOnce(Client) -> Result<Exit, Failed>,
+        F: AsyncFnOnce(Client) -> Result<T, Failed>,
     {
         let state_dir = if self.config.is_empty() {
             None

@@ -119,6 +119,8 @@ pub(crate) enum Exit {
     Permission,
     /// The configuration is invalid; nothing was started.
     Config,
+    /// Nothing is known: the word of monitoring plugins for it.
+    Unknown,
     /// Ended by Ctrl-C before it was done.
     Interrupted,
 }
@@ -130,6 +132,7 @@ impl Exit {
             Self::Ok => 0,
             Self::No => 1,
             Self::Usage => 2,
+            Self::Unknown => 3,
             Self::Unavailable => 69,
             Self::Internal => 70,
             Self::CannotCreate => 73,

@@ -53,6 +53,9 @@ pub const TICK: Millis = Millis(100);
 /// A longer pause between two scans means that the loop was held up (R14).
 pub const GAP_MAX: Millis = Millis(2 * TICK.0);
 
+/// From this long a pause is an alarm; a shorter one is an event.
+const STALL_MIN: Millis = Millis::from_secs(1);
+
 /// Judges one site.
 #[derive(Clone, Debug)]
 pub struct Safety {
@@ -215,13 +218,13 @@ impl Safety {
             return false;
         };
         let lasted = now.uptime.since(last);
-        let stalled = self.gap_max < lasted;
+        let stalled = self.gap_max < lasted && STALL_MIN <= lasted;
         if std::mem::replace(&mut self.stalled, stalled) != stalled {
             // Over with the next scan in time; told until somebody has seen it.
             let cause = stalled.then_some(Cause::technical(Priority::High));
             self.alarms.cause(&self.site, AlarmSource::System(SystemFault::Stall), cause, now, out);
         }
-        if !stalled {
+        if lasted <= self.gap_max {
             return false;
         }
         self.picture.distrust_before(now.uptime);

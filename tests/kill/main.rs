@@ -3,7 +3,8 @@
 //!
 //! A point is a shape of sequence, a system call and its number: `strace` kills the daemon as one of its threads is about
 //! to make that call for that time, counted from just before the fire. Which calls there are is found by a run of each
-//! shape that nobody kills. Then the daemon is started again, beside the same box, and judged by what the box saw.
+//! shape that nobody kills. Where no process may be traced it is killed at times instead, and the test says so. Then the
+//! daemon is started again, beside the same box, and judged by what the box saw.
 //!
 //! `cargo test --test kill` plays a sample. All points, again and again until there were so many, with progress and a
 //! table: `EMBERWATCH_KILLS=10000 cargo test --test kill -- --nocapture`.
@@ -38,7 +39,7 @@ fn p01_p02_killed_at_any_system_call_of_a_cut_it_goes_on_where_it_stood() {
     let asked: Option<usize> = std::env::var("EMBERWATCH_KILLS").ok().and_then(|count| count.parse().ok());
     let kills = asked.unwrap_or(SAMPLE);
     let all: Vec<Point> = Shape::ALL.into_iter().flat_map(point::points_of).collect();
-    assert!(Shape::ALL.len() * 30 < all.len(), "a cut makes more system calls than {}", all.len());
+    assert!(Shape::ALL.len() * 30 < all.len(), "only {} points", all.len());
     // A sample is spread over all of them; a campaign plays each, and then all again.
     let chosen: Vec<Point> =
         (0..kills).map(|index| all[(index * all.len() / kills.min(all.len())) % all.len()].clone()).collect();

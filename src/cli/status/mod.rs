@@ -1,5 +1,7 @@
 //! `emberwatch status`: rooms, sequences and alarms of the running daemon, on one screen.
 
+mod nagios;
+
 use serde_json::Value;
 
 use crate::cli::daemon::{DaemonArgs, failed};
@@ -27,15 +29,23 @@ const FIGURES: [(&str, &str); 9] = [
   emberwatch status --config /etc/emberwatch/emberwatch.toml
   emberwatch status --json | jq .alarm_figures
 
+  emberwatch status --nagios                              # a plugin for Nagios, Icinga, Checkmk
+
 Ends with 0 if the daemon answers and its safety loop runs, 1 if the loop is silent, 69 without a daemon,
-77 without the right to ask it.")]
+77 without the right to ask it. With --nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
 pub(crate) struct StatusArgs {
+    /// One line with performance data, and the exit codes of monitoring plugins.
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
     #[command(flatten)]
     daemon: DaemonArgs,
 }
 
 /// Shows how everything stands.
 pub(crate) fn status(args: &StatusArgs) -> Exit {
+    if args.nagios {
+        return plugin(args);
+    }
     args.daemon.with("status", async |mut client| {
         let status = client.status().await.map_err(failed)?;
         if args.daemon.json {
@@ -48,6 +58,17 @@ pub(crate) fn status(args: &StatusArgs) -> Exit {
         let silent = status["loop_silent_ms"].as_u64().is_none_or(|silent| SILENT_MS_MAX < silent);
         Ok(if silent { Exit::No } else { Exit::Ok })
     })
+}
+
+/// For monitoring: the one line goes to stdout whatever happens.
+fn plugin(args: &StatusArgs) -> Exit {
+    let asked = args.daemon.ask(async |mut client| client.status().await.map_err(failed));
+    let (line, exit) = match asked {
+        Ok(status) => nagios::report(&status),
+        Err((_, why)) => nagios::unknown(&why),
+    };
+    print(&line);
+    exit
 }
 
 fn lines(status: &Value) -> Vec<String> {

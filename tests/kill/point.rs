@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::plant::Plant;
 use super::shape::Shape;
-use super::tracer::{Tracer, calls_in};
+use super::tracer::{Tracer, calls_in, say_aloud};
 
 /// Longer than this nothing takes, unless it fails.
 const DEADLINE: Millis = Millis::from_secs(30);
@@ -59,7 +59,9 @@ pub(crate) fn points_of(shape: Shape) -> Vec<Point> {
     let tracer = match Tracer::attach(daemon.0.id(), bench.dir.path(), &[]) {
         Ok(tracer) => tracer,
         Err(why) => {
-            println!("NOT at system calls, but at times, since no process may be traced here: {why}");
+            say_aloud(&format!(
+                "killed NOT at system calls, but at times, since no process may be traced here: {why}"
+            ));
             return (1..=TIMES).map(|number| Point { shape, call: TIME.to_owned(), number }).collect();
         }
     };

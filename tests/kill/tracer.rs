@@ -1,6 +1,7 @@
 //! `strace`, which sees every system call of the daemon and can kill it at one of them.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -54,6 +55,11 @@ impl Drop for Tracer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Says what nobody should miss, also where a test that passes says nothing.
+pub(crate) fn say_aloud(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// How often any one thread made each call, by what was written to `strace.out`.

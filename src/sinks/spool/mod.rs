@@ -7,7 +7,7 @@
 //! Two lanes: *events* (alarms, notices, audit) are made durable at once, *telemetry* at most once in `sync_every`.
 //! When the bound is reached the oldest telemetry goes first; events go only when no telemetry is left. Everything that
 //! goes is counted and raises an alarm. An entry is settled when the sink says that its server has it, never before.
-//! No call waits for the disk, except [`Spool::fetch`], which its caller must not let hold up anything else.
+//! No call waits for the disk, except `Spool::fetch`, which its caller must not let hold up anything else.
 //!
 //! It deliberately knows nothing of what it keeps: bytes in, the same bytes out.
 

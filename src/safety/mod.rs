@@ -487,17 +487,14 @@ impl People<'_> {
             | Request::OutOfService { .. }
             | Request::InService { .. } => return Err(Refusal::NothingToDo),
         };
-        if let Some(version) = self.sequences.takes_two(scene, sequence, wish)? {
-            match self.approvals.hear(by, request, version, scene.now.uptime)? {
+        let first = match self.sequences.takes_two(scene, sequence, wish)? {
+            None => by.clone(),
+            Some(version) => match self.approvals.hear(by, request, version, scene.now.uptime)? {
                 Heard::Proposed(until) => return Ok(Said::Proposed(until)),
-                Heard::Approved(first) if wish == Wish::ProofTested => {
-                    self.sequences.proof_tested(scene, sequence, [first, by.clone()], out);
-                    return Ok(Said::Followed);
-                }
-                Heard::Approved(_) => {}
-            }
-        }
-        self.sequences.ask(scene, sequence, wish, by, out).map(|()| Said::Followed)
+                Heard::Approved(first) => first,
+            },
+        };
+        self.sequences.ask(scene, sequence, wish, [&first, by], out).map(|()| Said::Followed)
     }
 
     /// R15: two persons put a channel or a zone aside. Not while a cut that it bears on is under way, and not what a

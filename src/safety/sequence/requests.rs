@@ -28,12 +28,13 @@ pub(crate) enum Wish {
 }
 
 impl Sequences {
+    /// Follows a request. Where one person is enough, the first is the second.
     pub(crate) fn ask(
         &mut self,
         scene: &Scene<'_>,
         sequence: SequenceId,
         wish: Wish,
-        by: &Operator,
+        [first, by]: [&Operator; 2],
         out: &mut Vec<Output>,
     ) -> Result<(), Refusal> {
         if self.tracks.len() <= sequence.index() {
@@ -49,8 +50,7 @@ impl Sequences {
             Wish::Start => actor.start_by_hand(by),
             Wish::Reset => actor.reset(by),
             Wish::Drill => actor.drill(by),
-            // Its first half is known to `takes_two` only.
-            Wish::ProofTested => Err(Refusal::SecondPerson),
+            Wish::ProofTested => actor.proof_tested([first, by]),
         }
     }
 }
@@ -87,23 +87,6 @@ impl Sequences {
     }
 }
 
-impl Sequences {
-    /// Two persons say that every stage did at the plant what the configuration says (I4).
-    pub(crate) fn proof_tested(
-        &mut self,
-        scene: &Scene<'_>,
-        sequence: SequenceId,
-        by: [Operator; 2],
-        out: &mut Vec<Output>,
-    ) {
-        let actor = &mut self.actor(sequence, scene, out);
-        let Some(proof) = &actor.spec.proof else { return };
-        let (second, of) = (by[1].clone(), Arc::clone(&proof.of));
-        actor.track.state.proven = Some(Proven { by, at: scene.now.wall, of });
-        actor.say(SequenceEvent::Proven { by: second });
-    }
-}
-
 impl Sequence {
     /// Whether what is proven is what it would do now, where a proof is asked for at all.
     pub(super) fn is_proven(&self, proven: Option<&Proven>) -> bool {
@@ -113,7 +96,7 @@ impl Sequence {
     /// Whether its proof test is missing, of another configuration, or overdue. A clock that was set back says nothing.
     pub(crate) fn wants_proof(&self, proven: Option<&Proven>, now: WallTime) -> bool {
         let Some(asked) = &self.proof else { return false };
-        let age = proven.map(|proven| u64::try_from(now.0 - proven.at.0).unwrap_or(0));
+        let age = proven.map(|proven| u64::try_from(now.0.saturating_sub(proven.at.0)).unwrap_or(0));
         !self.is_proven(proven) || age.is_none_or(|age| asked.every.0 < age)
     }
 }
@@ -266,6 +249,16 @@ impl Actor<'_> {
                 Phase::Run(run) if !run.shadow && self.track.state.mode != Mode::Armed => false,
                 Phase::Run(run) => matches!(run.step, Step::Held { .. } | Step::Countdown { .. }),
             }
+    }
+
+    /// Two persons say that every stage did at the plant what the configuration says (I4).
+    fn proof_tested(&mut self, by: [&Operator; 2]) -> Result<(), Refusal> {
+        let proof = self.spec.proof.as_ref().ok_or(Refusal::NothingToDo)?;
+        let (by, of) = (by.map(Clone::clone), Arc::clone(&proof.of));
+        let second = by[1].clone();
+        self.track.state.proven = Some(Proven { by, at: self.scene.now.wall, of });
+        self.say(SequenceEvent::Proven { by: second });
+        Ok(())
     }
 
     /// A rehearsal: with all that a cut decides, and without a write. What is real ends it.

@@ -176,15 +176,7 @@ impl Maker {
         let Some(sequence) = self.site.sequences.get(notice.sequence.index()) else { return };
         let now = at.now;
         let words = self.texts.notice(&self.site, notice, now);
-        let (earliest, abortable) = match notice.stage {
-            NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
-            NoticeStage::Cutting { earliest } => (earliest, None),
-            NoticeStage::Prepare
-            | NoticeStage::Done
-            | NoticeStage::Failed
-            | NoticeStage::Aborted
-            | NoticeStage::AllClear => (None, None),
-        };
+        let (earliest, abortable) = notice.stage.times();
         let label = |span: Millis| rfc3339(WallTime(now.wall.0.saturating_add_unsigned(span.0)));
         let stage_name = |next: u8| Some(sequence.stages.get(usize::from(next))?.name.as_str());
         let about = About::Notice(NoticeData {

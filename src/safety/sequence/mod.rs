@@ -362,6 +362,18 @@ pub enum NoticeStage {
     AllClear,
 }
 
+impl NoticeStage {
+    /// When something is cut at the earliest, and for how long it can be aborted, from now, where that is known.
+    #[must_use]
+    pub const fn times(self) -> (Option<Millis>, Option<Millis>) {
+        match self {
+            Self::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
+            Self::Cutting { earliest } => (earliest, None),
+            Self::Prepare | Self::Done | Self::Failed | Self::Aborted | Self::AllClear => (None, None),
+        }
+    }
+}
+
 /// T-minus marks at which the notice is repeated, besides every minute. At zero it says something else: it cuts.
 pub const NOTICE_MARKS: [Millis; 5] = [
     Millis::from_secs(300),

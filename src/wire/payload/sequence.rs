@@ -348,15 +348,7 @@ pub const fn notice_word(stage: NoticeStage) -> &'static str {
 pub fn notice(envelope: &Envelope, notice: &Notice) -> Value {
     let site = envelope.site;
     let spec = &site[notice.sequence];
-    let (earliest, abortable) = match notice.stage {
-        NoticeStage::Countdown { earliest, abortable } => (Some(earliest), Some(abortable)),
-        NoticeStage::Cutting { earliest } => (earliest, None),
-        NoticeStage::Prepare
-        | NoticeStage::Done
-        | NoticeStage::Failed
-        | NoticeStage::Aborted
-        | NoticeStage::AllClear => (None, None),
-    };
+    let (earliest, abortable) = notice.stage.times();
     let label = |span| time::rfc3339(envelope.wall(envelope.now.uptime.plus(span)));
     document(
         envelope,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::cli::daemon::{DaemonArgs, Failed, failed};
+use crate::cli::daemon::{DaemonArgs, Failed, failed, tell_proposed};
 use crate::cli::{Exit, print, table};
 use crate::runtime::control::Client;
 use crate::runtime::control::protocol::AlarmVerb;
@@ -121,13 +121,7 @@ async fn ask(client: &mut Client, kind: Kind, id: &str, verb: AlarmVerb, json: b
             (Exit::Usage, _) => (Exit::Usage, format!("there is no {} `{id}` to put aside", kind.what)),
             other => other,
         })?;
-    if let (Some(left), false) = (said.waits_ms, json) {
-        print(&format!(
-            "Proposed by {}: it takes two persons. Another one asks the same, for the same time, within {} s.",
-            said.by,
-            left / 1000
-        ));
-    }
+    tell_proposed(&said, "for the same time", json);
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::cli::check::load_or_complain;
 use crate::cli::way::SocketArgs;
-use crate::cli::{Exit, config_paths, edge_runtime, say};
-use crate::runtime::control::{CallFault, Client};
+use crate::cli::{Exit, config_paths, edge_runtime, print, say};
+use crate::runtime::control::{CallFault, Client, Said};
 
 /// Which daemon.
 #[derive(clap::Args)]
@@ -51,6 +51,16 @@ impl DaemonArgs {
         let socket = self.socket.path(state_dir.as_deref());
         let runtime = edge_runtime().map_err(|error| (Exit::Internal, format!("cannot start: {error}")))?;
         runtime.block_on(async { act(Client::connect(&socket).await.map_err(failed)?).await })
+    }
+}
+
+/// Tells that a second person must ask the same; `how` says in which ways, or on what the two must agree.
+pub(crate) fn tell_proposed(said: &Said, how: &str, json: bool) {
+    if let (Some(left), false) = (said.waits_ms, json) {
+        let (by, seconds) = (&said.by, left / 1000);
+        print(&format!(
+            "Proposed by {by}: it takes two persons. Another one asks the same within {seconds} s, {how}."
+        ));
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::cli::daemon::{DaemonArgs, Failed, failed};
+use crate::cli::daemon::{DaemonArgs, Failed, failed, tell_proposed};
 use crate::cli::{Exit, print, table};
 use crate::runtime::control::Client;
 use crate::runtime::control::protocol::SequenceVerb;
@@ -97,13 +97,7 @@ pub(crate) fn sequence(args: &SequenceArgs) -> Exit {
 /// Asks, and shows how the sequence stands afterwards.
 async fn ask(client: &mut Client, id: &str, verb: SequenceVerb, json: bool) -> Result<Exit, Failed> {
     let said = client.sequence(id, verb).await.map_err(failed)?;
-    if let (Some(left), false) = (said.waits_ms, json) {
-        print(&format!(
-            "Proposed by {}: it takes two persons. Another one asks the same within {} s, by this command or on the page.",
-            said.by,
-            left / 1000
-        ));
-    }
+    tell_proposed(&said, "by this command or on the page", json);
     let all = client.sequences().await.map_err(failed)?;
     let one: Vec<Value> = all.into_iter().filter(|sequence| sequence["id"] == id).collect();
     show(&one, json);

@@ -55,9 +55,13 @@ pub(crate) fn status(args: &StatusArgs) -> Exit {
                 print(&line);
             }
         }
-        let silent = status["loop_silent_ms"].as_u64().is_none_or(|silent| SILENT_MS_MAX < silent);
-        Ok(if silent { Exit::No } else { Exit::Ok })
+        Ok(if is_silent(&status) { Exit::No } else { Exit::Ok })
     })
+}
+
+/// Whether nothing is judged; also where the daemon does not say.
+fn is_silent(status: &Value) -> bool {
+    status["loop_silent_ms"].as_u64().is_none_or(|silent| SILENT_MS_MAX < silent)
 }
 
 /// For monitoring: the one line goes to stdout whatever happens.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{SILENT_MS_MAX, list};
+use super::{SILENT_MS_MAX, is_silent, list};
 use crate::cli::Exit;
 
 /// How bad it is. `Ord`: the worst is the greatest.
@@ -25,7 +25,7 @@ pub(super) fn report(status: &Value) -> (String, Exit) {
     let [critical, high, medium] = ["critical", "high", "medium"].map(count);
     let level = status["level"].as_str().unwrap_or("unknown");
     let silent = status["loop_silent_ms"].as_u64();
-    let is_silent = silent.is_none_or(|silent| SILENT_MS_MAX < silent);
+    let is_silent = is_silent(status);
     let failing = list(&status["failing"], Value::as_str);
     let by_level = match level {
         "normal" => State::Ok,

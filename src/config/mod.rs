@@ -183,7 +183,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     let written = written.with_rules(&root);
     let rules = rules::read(desk, &mut root, &plant);
     let mut sequences = sequences::read(desk, &mut root, &mut plant, &rules);
-    for sequence in sequences.iter_mut().flatten() {
+    for sequence in sequences.iter_mut().flatten().filter(|sequence| sequence.proof.is_some()) {
         let of = written.digest(&plant, &rules, sequence);
         if let Some(proof) = &mut sequence.proof {
             proof.of = of.into();

@@ -12,7 +12,7 @@ use crate::config::rules::Rules;
 use crate::config::table::Table;
 use crate::safety::rules::RuleKind;
 use crate::safety::sequence::spec::{Expect, Sequence};
-use crate::safety::site::{DeviceId, PointId, RuleId, Site};
+use crate::safety::site::{DeviceId, PointId, RuleId};
 
 /// Keys that are for people, and the one that says whether it is armed.
 const WORDS: [&str; 8] =
@@ -63,13 +63,12 @@ impl Written {
         points.extend(plant.site.feeds.iter().flat_map(|feed| expects(&feed.alive)));
         let mut devices: BTreeSet<DeviceId> = points.iter().map(|point| plant.site[*point].device).collect();
         devices.extend(sequence.stages.iter().map(|stage| plant.site[stage.action].device));
-        self.written(plant, &plant.site, rules, sequence, &behind, &devices)
+        self.written(plant, rules, sequence, &behind, &devices)
     }
 
     fn written(
         &self,
         plant: &Plant,
-        site: &Site,
         rules: &Rules,
         sequence: &Sequence,
         behind: &BTreeSet<RuleId>,
@@ -77,7 +76,7 @@ impl Written {
     ) -> String {
         let names = |known: Vec<&str>| known.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
         let rule_names = behind.iter().filter_map(|rule| rules.judged[rule.index()].as_ref());
-        let device_names = names(devices.iter().map(|device| site[*device].name.as_str()).collect());
+        let device_names = names(devices.iter().map(|device| plant.site[*device].name.as_str()).collect());
         let used = |link: &&crate::field::options::LinkOptions| {
             link.devices.iter().any(|device| devices.contains(&device.device))
         };

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::safety::fact::{Fact, Input};
 use crate::safety::site::SystemFault;
-use crate::units::Now;
+use crate::units::{ClockSync, Now};
 
 /// The facts of one scan, as every edge hears them.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Publication {
     pub number: u64,
     /// The moment of the scan.
     pub now: Now,
+    /// How far its label can be believed.
+    pub clock: ClockSync,
     /// What it said, in order.
     pub facts: Vec<Fact>,
 }

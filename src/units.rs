@@ -114,6 +114,40 @@ pub struct Now {
     pub wall: WallTime,
 }
 
+impl Now {
+    /// By how many milliseconds the wall clock was set since `earlier`, beyond what the monotonic clock counted; negative: back.
+    #[must_use]
+    pub fn stepped_since(self, earlier: Self) -> i64 {
+        let counted = i64::try_from(self.uptime.since(earlier.uptime).0).unwrap_or(i64::MAX);
+        self.wall.0.saturating_sub(earlier.wall.0).saturating_sub(counted)
+    }
+}
+
+/// Whether something outside keeps the wall clock right. It says how far labels of time can be believed; nothing is
+/// decided by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockSync {
+    /// Set by a time source not long ago.
+    Synchronised,
+    /// No time source has set it, or the last one is silent for too long.
+    Unsynchronised,
+    /// Nothing on this machine tells.
+    #[default]
+    Unknown,
+}
+
+impl ClockSync {
+    /// Its word in documents.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Synchronised => "synchronised",
+            Self::Unsynchronised => "unsynchronised",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The unit of a point. Printed as UCUM codes, the codes that telemetry standards use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unit {

@@ -19,7 +19,7 @@ use emberwatch::safety::reading::{Doubt, Loss, Reading};
 use emberwatch::safety::site::{PointId, Priority, SystemFault};
 use emberwatch::sinks::influx::options::InfluxOptions;
 use emberwatch::sinks::influx::{InfluxHandle, SetupFault, spawn};
-use emberwatch::units::{Millis, Now, Uptime, Value};
+use emberwatch::units::{ClockSync, Millis, Now, Uptime, Value};
 use http::{Reply, Request, Server, until};
 use site::{WALL_MS, publication, raised};
 use tokio::sync::{broadcast, mpsc};
@@ -273,7 +273,7 @@ async fn a_real_server_gives_back_what_was_written() {
     facts.push(Fact::Reading { point: PointId(2), reading: Reading::NeverSeen });
     facts.push(raised(7, 0, Priority::Critical));
     let now = Now { uptime: Uptime(50_000), wall };
-    running.facts.send(Arc::new(Publication { number: 1, now, facts })).unwrap();
+    running.facts.send(Arc::new(Publication { number: 1, now, clock: ClockSync::Unknown, facts })).unwrap();
     until(|| running.handle.counts().written == 5).await;
     let mut series = BTreeMap::new();
     for _ in 0..200 {

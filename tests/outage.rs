@@ -28,7 +28,7 @@ use emberwatch::sinks::influx::options::InfluxOptions;
 use emberwatch::sinks::influx::spawn;
 use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::sinks::spool::options::SpoolOptions;
-use emberwatch::units::{Millis, Now, Unit, Uptime, Value, WallTime};
+use emberwatch::units::{ClockSync, Millis, Now, Unit, Uptime, Value, WallTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, mpsc};
@@ -91,7 +91,7 @@ fn second(number: u64, state: &mut u64) -> Publication {
         Fact::Reading { point: PointId(point), reading: Reading::Good { value, taken: uptime } }
     });
     let wall = WallTime(WALL_MS + i64::try_from(number).unwrap() * 1000);
-    Publication { number, now: Now { uptime, wall }, facts: facts.collect() }
+    Publication { number, now: Now { uptime, wall }, clock: ClockSync::Unknown, facts: facts.collect() }
 }
 
 fn raised(number: u64) -> Fact {

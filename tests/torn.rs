@@ -30,7 +30,7 @@ use emberwatch::safety::site::{OutputKind, PointId, SequenceId, Site};
 use emberwatch::safety::{Safety, TICK};
 use emberwatch::store::options::JournalOptions;
 use emberwatch::store::{Disk, Journal, SegmentFile};
-use emberwatch::units::{Millis, Now, Uptime, Value, WallTime};
+use emberwatch::units::{ClockSync, Millis, Now, Uptime, Value, WallTime};
 use tokio::sync::mpsc;
 
 use crate::mirror::SiteText;
@@ -324,7 +324,12 @@ fn live(
             }
         }
         if let Some(journal) = journal {
-            journal.note(&Arc::new(Publication { number, now: moment(now), facts }));
+            journal.note(&Arc::new(Publication {
+                number,
+                now: moment(now),
+                clock: ClockSync::Unknown,
+                facts,
+            }));
         }
         for order in orders {
             if let Some(journal) = journal {

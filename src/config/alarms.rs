@@ -420,5 +420,10 @@ fn words(fault: SystemFault) -> [&'static str; 3] {
             "Its replies cannot be told apart, so none is believed: its devices are not watched.",
             "The log names the link. Update or replace the gateway, or read its devices over RTU over TCP.",
         ],
+        SystemFault::Clock => [
+            "No time source has kept this gateway's clock right for a while",
+            "Events are labelled with times that may be wrong; watching and cutting use another clock and go on.",
+            "Check the time service (timedatectl) and the way to its server.",
+        ],
     }
 }

@@ -45,6 +45,7 @@ pub use presets::SHIPPED as PRESETS;
 pub use render::Look;
 pub use replay::{LoadedMapping, POLL_MAX, load_expectations, load_mapping, nearest_name};
 
+use crate::clock::SyncMark;
 use crate::config::complaint::{Desk, Source};
 use crate::config::node::At;
 use crate::config::plant::Plant;
@@ -86,6 +87,8 @@ pub struct Loaded {
     pub web: Option<WebOptions>,
     /// The NUT server, if wanted.
     pub nut: Option<NutOptions>,
+    /// How this machine shows that its wall clock is kept right.
+    pub clock: SyncMark,
     /// Where journal and memory are kept; absolute.
     pub state_dir: PathBuf,
     /// How to log.
@@ -226,6 +229,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
         heartbeats: edges.heartbeats,
         web: edges.web,
         nut,
+        clock: edges.clock,
         state_dir: state_dir?,
         log: edges.log,
         effective,

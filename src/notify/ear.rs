@@ -89,6 +89,7 @@ impl Ear {
                 // Its alarm tells of it.
                 | Fact::Waiver(_)
                 | Fact::Gap { .. }
+                | Fact::ClockStepped { .. }
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

@@ -120,6 +120,7 @@ impl View {
                 | Fact::Waiver(_)
                 | Fact::Notice(_)
                 | Fact::Gap { .. }
+                | Fact::ClockStepped { .. }
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

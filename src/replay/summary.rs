@@ -84,6 +84,7 @@ impl Firsts {
                 | Fact::LoneVote { .. }
                 | Fact::Waiver(_)
                 | Fact::Gap { .. }
+                | Fact::ClockStepped { .. }
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

@@ -161,6 +161,9 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             let said = format!("nothing was judged for {}: all data counts as stale", text::span(*lasted));
             (Kind::Gap, site.gateway.clone(), Level::Watch, "gap", said)
         }
+        Fact::ClockStepped { by_ms } => {
+            (Kind::Gap, site.gateway.clone(), Level::Normal, "clock-stepped", text::clock_stepped(*by_ms))
+        }
         Fact::Proposed { by, request, .. } => {
             let said = format!("{by} asked: {}", text::waits_for_second(site, request));
             (Kind::Request, by.to_string(), Level::Normal, "proposed", said)

@@ -74,6 +74,7 @@ fn log_fact(site: &Site, fact: &Fact) {
             );
         }
         Fact::Waiver(change) => tracing::warn!(text = text::waiver_change(site, change), "put aside"),
+        Fact::ClockStepped { by_ms } => tracing::warn!("{}", text::clock_stepped(*by_ms)),
         Fact::Gap { lasted } => tracing::warn!(lasted_ms = lasted.0, "the loop was held up"),
         Fact::Proposed { by, request, .. } => {
             tracing::info!(by = %by, ?request, "request waits for a second person");

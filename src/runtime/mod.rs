@@ -6,6 +6,7 @@
 //!   └──── dispatch ◄─────┘   (intent durable first, 200 ms at most)
 //! ```
 
+mod clock_watch;
 pub mod control;
 mod dispatch;
 mod edges;
@@ -36,6 +37,7 @@ use crate::store::options::JournalOptions;
 use crate::store::{Journal, OpenFault};
 use crate::units::Millis;
 
+use clock_watch::ClockStatus;
 use safety_loop::{ORDERS_QUEUED_MAX, SafetyLoop};
 use tap::Tap;
 use watchdog::Watchdog;
@@ -139,6 +141,7 @@ impl Daemon {
         let safety = Safety::new(Arc::clone(&site), &memory, now);
         journal.remember(safety.memory());
         let (tap, taps) = Tap::new();
+        let clock = Arc::new(ClockStatus::default());
         let safety = SafetyLoop {
             safety,
             inbox: inputs,
@@ -146,6 +149,7 @@ impl Daemon {
             orders,
             journal: Arc::clone(&journal),
             tap,
+            clock: Arc::clone(&clock),
             watchdog: Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime),
             stop: stop.child_token(),
         };
@@ -160,6 +164,8 @@ impl Daemon {
             boot,
             stop: stop.clone(),
         };
+        let watch = clock_watch::watch(clock, loaded.clock.clone(), inbox.clone(), stop.child_token());
+        edges.spawn(watch);
         edges::spawn_sinks(&ears, &loaded, &mut edges);
         edges::spawn_control(&ears, Arc::clone(&field), taps, &loaded, &mut edges).await;
         if let (Some(options), Some(listener)) = (loaded.web, listener) {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::exchange::Publication;
+use crate::runtime::clock_watch::ClockStatus;
 use crate::runtime::tap::Tap;
 use crate::runtime::watchdog::Watchdog;
 use crate::safety::fact::{Input, Order, Output};
@@ -34,6 +35,7 @@ pub(super) struct SafetyLoop {
     pub(super) journal: Arc<Journal>,
     pub(super) tap: Tap,
     pub(super) watchdog: Watchdog,
+    pub(super) clock: Arc<ClockStatus>,
     pub(super) stop: CancellationToken,
 }
 
@@ -64,7 +66,7 @@ impl SafetyLoop {
             if !facts.is_empty() || BEAT <= now.uptime.since(last_said) {
                 number += 1;
                 last_said = now.uptime;
-                self.publish(Publication { number, now, facts });
+                self.publish(Publication { number, now, clock: self.clock.now(), facts });
             }
             // After their facts, so that the journal has the decision before the intent. Both only queue.
             for order in orders {

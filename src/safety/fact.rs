@@ -281,6 +281,11 @@ pub enum Fact {
         /// How long nothing was judged.
         lasted: Millis,
     },
+    /// The wall clock was set: labels of time before and after do not belong to one row. It moves nothing (R13).
+    ClockStepped {
+        /// By how many milliseconds, beyond what the monotonic clock counted; negative: back.
+        by_ms: i64,
+    },
     /// The first of two persons asked for this; another one must ask the same by then.
     Proposed {
         /// Who.

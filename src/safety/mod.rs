@@ -56,6 +56,9 @@ pub const GAP_MAX: Millis = Millis(2 * TICK.0);
 /// From this long a pause is an alarm; a shorter one is an event.
 const STALL_MIN: Millis = Millis::from_secs(1);
 
+/// A wall clock that moved by more than this against the monotonic one was set (R13). What a time daemon slews is far less.
+const CLOCK_STEP_MIN: Millis = Millis::from_secs(1);
+
 /// Judges one site.
 #[derive(Clone, Debug)]
 pub struct Safety {
@@ -66,7 +69,7 @@ pub struct Safety {
     approvals: Approvals,
     waivers: Waivers,
     alarms: Alarms,
-    last_scan: Option<Uptime>,
+    last_scan: Option<Now>,
     /// The loop was held up before the last scan.
     stalled: bool,
     /// After a longer pause between two scans the loop was held up.
@@ -118,6 +121,7 @@ impl Safety {
     /// One scan: sense, judge, cut, alarm. Pure in (self, now, inputs): the same inputs give the same outputs.
     /// Total: it cannot fail. Call it when something happened, and at least every `TICK`.
     pub fn scan(&mut self, now: Now, inputs: &[Input], out: &mut Vec<Output>) {
+        self.notice_clock_step(now, out);
         let after_gap = self.notice_gap(now, out);
         self.waivers.advance(now.uptime, out);
         self.heed_waivers(now, out);
@@ -145,7 +149,7 @@ impl Safety {
         self.sequences.advance(&scene, out);
         self.heed_waivers(now, out);
         self.raise_alarms(now, out);
-        self.last_scan = Some(now.uptime);
+        self.last_scan = Some(now);
     }
 
     /// What protects, to be remembered over a restart.
@@ -211,13 +215,21 @@ impl Safety {
         self.sequences.is_cutting()
     }
 
+    /// R13: a wall clock that was set is told, and moves nothing.
+    fn notice_clock_step(&self, now: Now, out: &mut Vec<Output>) {
+        let Some(by_ms) = self.last_scan.map(|last| now.stepped_since(last)) else { return };
+        if CLOCK_STEP_MIN.0 < by_ms.unsigned_abs() {
+            out.push(Output::Fact(Fact::ClockStepped { by_ms }));
+        }
+    }
+
     /// R14: after a pause all data is stale first, and what waits for data waits that much longer.
     fn notice_gap(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         let Some(last) = self.last_scan else {
             self.alarms.announce(&self.site, now, out);
             return false;
         };
-        let lasted = now.uptime.since(last);
+        let lasted = now.uptime.since(last.uptime);
         let stalled = self.gap_max < lasted && STALL_MIN <= lasted;
         if std::mem::replace(&mut self.stalled, stalled) != stalled {
             // Over with the next scan in time; told until somebody has seen it.

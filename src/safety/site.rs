@@ -363,11 +363,13 @@ pub enum SystemFault {
     BusContention,
     /// A gateway answers with transaction ids that were never asked for.
     GatewayIds,
+    /// Nothing has kept the wall clock right for a while.
+    Clock,
 }
 
 impl SystemFault {
     /// Every fault with its alarm's name.
-    pub const TABLE: [(Self, &'static str); 12] = [
+    pub const TABLE: [(Self, &'static str); 13] = [
         (Self::Journal, "journal-failing"),
         (Self::Mqtt, "mqtt-down"),
         (Self::Influx, "influx-down"),
@@ -380,5 +382,6 @@ impl SystemFault {
         (Self::LineNoise, "line-noisy"),
         (Self::BusContention, "second-master"),
         (Self::GatewayIds, "gateway-breaks-ids"),
+        (Self::Clock, "clock-unsynchronised"),
     ];
 }

@@ -161,9 +161,9 @@ impl Bench {
     /// Scans each tick up to and at this time.
     fn pass(&mut self, ms: u64) {
         while let Some(last) = self.0.last_scan
-            && last.plus(TICK) <= Uptime(ms)
+            && last.uptime.plus(TICK) <= Uptime(ms)
         {
-            self.scan(last.plus(TICK).0, &[]);
+            self.scan(last.uptime.plus(TICK).0, &[]);
         }
     }
 
@@ -174,7 +174,7 @@ impl Bench {
 }
 
 fn at(ms: u64) -> Now {
-    Now { uptime: Uptime(ms), wall: WallTime(0) }
+    Now { uptime: Uptime(ms), wall: WallTime(ms.cast_signed()) }
 }
 
 fn sampled(point: u32, ms: u64, value: f64) -> Input {
@@ -190,6 +190,40 @@ fn r14_more_than_two_ticks_between_scans_are_a_gap() {
         facts.iter().any(|fact| matches!(fact, Fact::Gap { lasted: told } if told.0 == lasted))
     };
     assert_eq!([200, 201].map(gap), [false, true]);
+}
+
+#[test]
+fn r13_a_wall_clock_that_is_set_by_more_than_a_second_is_an_event_and_no_slew_is() {
+    // By how much the wall clock moved while the other counted 100 ms, and what is told of it.
+    for (moved, told) in [
+        (100, None),
+        (1100, None),
+        (1101, Some(1001)),
+        (-900, None),
+        (-901, Some(-1001)),
+        (3_600_100, Some(3_600_000)),
+        (-315_576_000_000, Some(-315_576_000_100)),
+    ] {
+        let mut bench = Bench::new();
+        bench.scan(1000, &[]);
+        let mut out = Vec::new();
+        let stepped =
+            |ms: u64| Now { uptime: Uptime(ms), wall: WallTime(1000 + moved + ms.cast_signed() - 1100) };
+        bench.0.scan(stepped(1100), &[], &mut out);
+        bench.0.scan(stepped(1200), &[], &mut out);
+        let steps: Vec<i64> = out
+            .iter()
+            .filter_map(|output| match output {
+                Output::Fact(Fact::ClockStepped { by_ms }) => Some(*by_ms),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            steps,
+            told.into_iter().collect::<Vec<i64>>(),
+            "{moved}: once, and with the scan that saw it"
+        );
+    }
 }
 
 #[test]

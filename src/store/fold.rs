@@ -71,6 +71,7 @@ impl Fold {
             | Fact::Level(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
+            | Fact::ClockStepped { .. }
             | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
@@ -120,6 +121,7 @@ impl Fold {
             | Body::Finding(_)
             | Body::LoneVote { .. }
             | Body::Gap { .. }
+            | Body::ClockStepped { .. }
             | Body::Proposed { .. }
             | Body::Followed { .. }
             | Body::Refused { .. }

@@ -85,6 +85,8 @@ pub enum Body {
     Waiver { what: String, now: Option<WaiverWire>, ended_by: Option<String> },
     /// The loop was held up.
     Gap { lasted: u64 },
+    /// The wall clock was set by so many milliseconds.
+    ClockStepped { by: i64 },
     /// The first of two persons asked.
     Proposed { by: String, request: RequestWire, until: u64 },
     /// A request was followed.
@@ -183,6 +185,7 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
         | Fact::Notice(_)
         | Fact::Waiver(_)
         | Fact::Gap { .. }
+        | Fact::ClockStepped { .. }
         | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => true,
@@ -214,6 +217,7 @@ impl Body {
                 ended_by: change.ended_by.as_deref().map(str::to_owned),
             },
             Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
+            Fact::ClockStepped { by_ms } => Self::ClockStepped { by: *by_ms },
             Fact::Proposed { by, request, until } => {
                 Self::Proposed { by: by.to_string(), request: request_of(site, request), until: until.0 }
             }
@@ -278,12 +282,13 @@ impl Body {
             Self::Proposed { .. } => 16,
             Self::Waiver { .. } => 17,
             Self::Delivered { .. } => 20,
+            Self::ClockStepped { .. } => 21,
         }
     }
 
     /// Whether it may wait for the next sync: it explains a decision, but is none.
     pub(super) const fn is_routine(&self) -> bool {
-        matches!(self, Self::Level { .. } | Self::Finding(_) | Self::Gap { .. })
+        matches!(self, Self::Level { .. } | Self::Finding(_) | Self::Gap { .. } | Self::ClockStepped { .. })
     }
 }
 

@@ -13,7 +13,7 @@ use super::*;
 use crate::safety::fact::{Fact, Input, Refusal, Request as Wish};
 use crate::safety::sequence::spec::{Mode, OnRestart, Sequence};
 use crate::safety::site::{Alarm, AlarmSource, RoomId, RuleId, SystemFault, ZoneId};
-use crate::units::{Millis, Now};
+use crate::units::{ClockSync, Millis, Now};
 
 const TOKEN: &str = "ann-has-a-token-1";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,7 +52,8 @@ impl Plant {
     }
 
     fn publish(&self, number: u64) {
-        let publication = Publication { number, now: Now::default(), facts: vec![] };
+        let publication =
+            Publication { number, now: Now::default(), clock: ClockSync::Unknown, facts: vec![] };
         self.facts.send(Arc::new(publication)).unwrap();
     }
 
@@ -133,7 +134,8 @@ async fn fake_core(mut asked: mpsc::Receiver<Vec<Input>>, facts: broadcast::Send
                 }
                 request => Fact::Followed { by, request },
             };
-            let publication = Publication { number: 1, now: Now::default(), facts: vec![fact] };
+            let publication =
+                Publication { number: 1, now: Now::default(), clock: ClockSync::Unknown, facts: vec![fact] };
             facts.send(Arc::new(publication)).unwrap();
         }
     }

@@ -22,7 +22,7 @@ pub(crate) mod testsite;
 pub use board::Board;
 
 use crate::safety::site::Site;
-use crate::units::{Now, Uptime, WallTime};
+use crate::units::{ClockSync, Now, Uptime, WallTime};
 
 /// The major version of every document.
 pub const VERSION: u32 = 1;
@@ -38,6 +38,8 @@ pub struct Envelope<'a> {
     pub seq: u64,
     /// The moment of the publication.
     pub now: Now,
+    /// How far its label can be believed.
+    pub clock: ClockSync,
 }
 
 impl Envelope<'_> {

@@ -14,13 +14,13 @@ use crate::safety::site::{
     Action, ActionId, Alarm, AlarmSource, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, PointId,
     Room, RoomId, RuleId, SequenceId, Site, SystemFault, Zone, ZoneId,
 };
-use crate::units::{Millis, Now, Unit, Uptime, WallTime};
+use crate::units::{ClockSync, Millis, Now, Unit, Uptime, WallTime};
 
 /// The moment of `envelope`.
 pub(crate) const NOW: Now = Now { uptime: Uptime(10_000), wall: WallTime(1_795_369_325_120) };
 
 pub(crate) fn envelope(site: &Site) -> Envelope<'_> {
-    Envelope { site, boot: "B1", seq: 7, now: NOW }
+    Envelope { site, boot: "B1", seq: 7, now: NOW, clock: ClockSync::Unknown }
 }
 
 pub(crate) fn shared() -> Arc<Site> {

@@ -38,6 +38,16 @@ pub fn span(span: Millis) -> String {
     }
 }
 
+/// What it means that the wall clock was set by so many milliseconds.
+#[must_use]
+pub fn clock_stepped(by_ms: i64) -> String {
+    let way = if by_ms < 0 { "back" } else { "forward" };
+    format!(
+        "the wall clock was set {way} by {}: times before it are labelled otherwise",
+        span(Millis(by_ms.unsigned_abs()))
+    )
+}
+
 /// A quantity with its symbol.
 #[must_use]
 pub fn quantity(value: f64, symbol: &str) -> String {

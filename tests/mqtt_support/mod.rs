@@ -16,7 +16,7 @@ use emberwatch::safety::site::{
 use emberwatch::sinks::mqtt::options::{MqttOptions, MqttVersion};
 use emberwatch::sinks::mqtt::{self, MqttCounters, MqttHandle};
 use emberwatch::sinks::spool::SpoolCounters;
-use emberwatch::units::{Millis, Unit};
+use emberwatch::units::{ClockSync, Millis, Unit};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -254,7 +254,7 @@ impl Sink {
 
     pub(crate) fn say(&self, facts: Vec<Fact>) {
         let number = self.number.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-        let publication = Publication { number, now: clock::now(), facts };
+        let publication = Publication { number, now: clock::now(), clock: ClockSync::Unknown, facts };
         assert!(self.speak.send(Arc::new(publication)).is_ok());
     }
 

@@ -56,6 +56,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         | Fact::Outlook(_)
         | Fact::AlarmFigures(_)
         | Fact::Gap { .. }
+        | Fact::ClockStepped { .. }
         | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => {

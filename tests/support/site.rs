@@ -10,7 +10,7 @@ use emberwatch::safety::rules::limit::{Limit, Side};
 use emberwatch::safety::rules::{OnUnknown, Rule, RuleKind};
 use emberwatch::safety::sequence::spec::{Cuts, Mode, OnFail, OnRestart, Sequence, Stage, StageWhen};
 use emberwatch::safety::site::*;
-use emberwatch::units::{Millis, Now, Unit, Uptime, Value, WallTime};
+use emberwatch::units::{ClockSync, Millis, Now, Unit, Uptime, Value, WallTime};
 
 /// 2026-11-22T17:42:05.120Z.
 pub(crate) const WALL_MS: i64 = 1_795_369_325_120;
@@ -134,7 +134,7 @@ fn sequence() -> Sequence {
 /// What was published at this uptime.
 pub(crate) fn publication(number: u64, facts: Vec<Fact>) -> Arc<Publication> {
     let now = Now { uptime: Uptime(50_000 + number), wall: WallTime(WALL_MS) };
-    Arc::new(Publication { number, now, facts })
+    Arc::new(Publication { number, now, clock: ClockSync::Unknown, facts })
 }
 
 /// An alarm that stands, by its first occurrence.

@@ -11,7 +11,7 @@ use emberwatch::notify::spawn_heartbeat;
 use emberwatch::safety::alarm::{AlarmEvent, AlarmState};
 use emberwatch::safety::fact::Input;
 use emberwatch::safety::site::{Priority, SequenceId, ZoneId};
-use emberwatch::units::{Millis, Now};
+use emberwatch::units::{ClockSync, Millis, Now};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ async fn the_next_in_line_hears_only_of_what_nobody_has_acknowledged_in_time() {
     let by = AlarmEvent::Acknowledged { by: "kim".into() };
     let facts = vec![raised(1, 0, Priority::Critical), raised(2, 1, Priority::Critical), notice(1)];
     // The time counts from when it was said.
-    let said = Publication { number: 1, now: clock::now(), facts };
+    let said = Publication { number: 1, now: clock::now(), clock: ClockSync::Unknown, facts };
     running.facts.send(Arc::new(said)).unwrap();
     let seen = change(3, 1, by.clone(), AlarmState::AckActive, Priority::Critical);
     running.facts.send(publication(2, vec![seen])).unwrap();
@@ -194,7 +194,9 @@ async fn calls_stop_when_the_safety_loop_stands_still() {
     let stop = CancellationToken::new();
     let task = spawn_heartbeat(&heartbeat, &common(inbox, &stop), hearing).unwrap();
     let say = |now: Now| {
-        facts.send(Arc::new(Publication { number: 1, now, facts: Vec::new() })).unwrap();
+        facts
+            .send(Arc::new(Publication { number: 1, now, clock: ClockSync::Unknown, facts: Vec::new() }))
+            .unwrap();
     };
     // What the loop said long ago is no sign of life.
     let long_ago = Now { uptime: emberwatch::units::Uptime(1), ..clock::now() };

@@ -87,6 +87,7 @@ impl Narrator {
             | Fact::Finding(_)
             | Fact::Outlook(_)
             | Fact::Gap { .. }
+            | Fact::ClockStepped { .. }
             | Fact::Followed { .. } => {}
         }
     }

@@ -15,7 +15,11 @@ pub(super) fn names(record: &Record, name: &str) -> bool {
     let named = |text: &str| text == name;
     match &record.body {
         Body::Start { site, gateway, .. } => named(site) || named(gateway),
-        Body::Stop {} | Body::Snapshot(_) | Body::Gap { .. } | Body::Answer { .. } => false,
+        Body::Stop {}
+        | Body::Snapshot(_)
+        | Body::Gap { .. }
+        | Body::ClockStepped { .. }
+        | Body::Answer { .. } => false,
         Body::Alarm { alarm, by, .. } => named(alarm) || by.as_deref().is_some_and(named),
         Body::Level { zone, because, first_out, .. } => {
             named(zone)
@@ -84,6 +88,7 @@ fn sentence(body: &Body) -> String {
             format!("aside      {what} ended{}", who(ended_by.as_deref()))
         }
         Body::Gap { lasted } => format!("gap        the loop was held up for {lasted} ms"),
+        Body::ClockStepped { by } => format!("clock      {}", crate::wire::text::clock_stepped(*by)),
         Body::Proposed { by, request, .. } => {
             format!("proposed   {by}: {}, as the first of two", asked(request))
         }

@@ -13,6 +13,7 @@ mod webhook;
 
 use std::path::{Path, PathBuf};
 
+use crate::clock::SyncMark;
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
 use crate::config::names::Names;
@@ -69,11 +70,15 @@ pub(super) struct Edges {
     pub(super) mails: Vec<MailOptions>,
     pub(super) heartbeats: Vec<HeartbeatOptions>,
     pub(super) web: Option<WebOptions>,
+    pub(super) clock: SyncMark,
     pub(super) log: LogOptions,
 }
 
 /// The bound of a queue of messages or lines.
 const QUEUE: std::ops::RangeInclusive<i64> = 10..=10_000_000;
+
+/// How long after a time source was last heard the clock may count as synchronised.
+const FRESH_MS: std::ops::RangeInclusive<u64> = 60_000..=7 * 86_400_000;
 
 /// Reads the tables of all edges.
 pub(super) fn read(
@@ -93,8 +98,21 @@ pub(super) fn read(
     let all = webhooks.iter().map(|webhook| &webhook.hears).chain(mails.iter().map(|mail| &mail.hears));
     hears::check_all(desk, root.at, all);
     let web = root.table(desk, "web").and_then(|table| web::read(desk, table, env));
+    let clock = root.table(desk, "clock").map_or_else(SyncMark::of_timesyncd, |table| clock(desk, table));
     let log = root.table(desk, "log");
-    Edges { mqtt, influx, webhooks, mails, heartbeats, web, log: read_log(desk, log) }
+    Edges { mqtt, influx, webhooks, mails, heartbeats, web, clock, log: read_log(desk, log) }
+}
+
+/// `[clock]`: how this machine shows that something keeps its wall clock right.
+fn clock(desk: &mut Desk, mut table: Table) -> SyncMark {
+    let usual = SyncMark::of_timesyncd();
+    let file = table.may(desk, "synchronised_file", value::text);
+    let fresh = table.may(desk, "fresh_for", value::duration(FRESH_MS));
+    table.finish(desk);
+    SyncMark {
+        file: file.and_then(|file| secrets::absolute(desk, &file)).unwrap_or(usual.file),
+        fresh_for: fresh.map_or(usual.fresh_for, |fresh| fresh.value),
+    }
 }
 
 fn influx(

@@ -8,11 +8,12 @@ use crate::clock;
 use crate::nut::dialogue::{Dialogue, House, Then};
 use crate::nut::users::{Logins, Users};
 use crate::safety::fact::OrderId;
+use crate::units::ClockSync;
 
 fn house() -> Arc<House> {
     let options = options(([127, 0, 0, 1], 0).into());
     let mut view = View::new(site(), Arc::new(options.clone()));
-    view.apply(&Publication { number: 1, now: clock::now(), facts: calm() });
+    view.apply(&Publication { number: 1, now: clock::now(), clock: ClockSync::Unknown, facts: calm() });
     Arc::new(House {
         view: Mutex::new(view),
         users: Users::new(&options.users),
@@ -123,6 +124,7 @@ fn nobody_may_start_a_cut_or_set_or_command_anything() {
     house.view().apply(&Publication {
         number: 2,
         now: Now { uptime: NOW, wall: WallTime(0) },
+        clock: ClockSync::Unknown,
         facts: vec![
             changed(in_run(run(Step::Ordered { stage: 1, order: OrderId(1), attempt: 1, answer_by: NOW }))),
             changed(in_run(run(waiting(1, Millis::ZERO)))),

@@ -25,7 +25,7 @@ use crate::safety::sequence::{
     Cause, Phase, Run, RunId, SequenceChange, SequenceEvent, SequenceState, StageState, Step,
 };
 use crate::safety::site::*;
-use crate::units::{Millis, Now, Unit, Uptime, Value, WallTime};
+use crate::units::{ClockSync, Millis, Now, Unit, Uptime, Value, WallTime};
 
 const NOW: Uptime = Uptime(1_000_000);
 const EARLY: Early = Early { fsd: Millis::from_secs(60), low_battery: Some(Millis::from_secs(180)) };
@@ -203,7 +203,12 @@ fn view() -> View {
 }
 
 fn publish(view: &mut View, facts: Vec<Fact>) {
-    view.apply(&Publication { number: 1, now: Now { uptime: NOW, wall: WallTime(0) }, facts });
+    view.apply(&Publication {
+        number: 1,
+        now: Now { uptime: NOW, wall: WallTime(0) },
+        clock: ClockSync::Unknown,
+        facts,
+    });
 }
 
 fn calm() -> Vec<Fact> {

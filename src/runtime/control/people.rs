@@ -141,8 +141,13 @@ impl People {
     /// What of a publication happened to this sequence: time, event, sentence, and how it stands with its readings.
     pub(super) fn happened(&self, publication: &Publication, id: SequenceId) -> Vec<Value> {
         let site = &self.ears.site;
-        let envelope =
-            Envelope { site, boot: &self.ears.boot, seq: publication.number, now: publication.now };
+        let envelope = Envelope {
+            site,
+            boot: &self.ears.boot,
+            seq: publication.number,
+            now: publication.now,
+            clock: publication.clock,
+        };
         let about = |fact: &Fact| matches!(fact, Fact::Sequence(change) if change.sequence == id);
         if !publication.facts.iter().any(about) {
             return Vec::new();

@@ -14,6 +14,7 @@ use crate::safety::Safety;
 use crate::safety::fact::{Input, Output};
 use crate::safety::memory::Memory;
 use crate::safety::reading::ReadFault;
+use crate::units::ClockSync;
 use crate::wire::testsite;
 use tokio::sync::{broadcast, mpsc};
 
@@ -67,7 +68,12 @@ fn people(stop: &CancellationToken) -> Arc<People> {
                 Output::Order(_) => None,
             });
             number += 1;
-            let _ = facts.send(Arc::new(Publication { number, now, facts: facts_of.collect() }));
+            let _ = facts.send(Arc::new(Publication {
+                number,
+                now,
+                clock: ClockSync::Unknown,
+                facts: facts_of.collect(),
+            }));
         }
     });
     people

@@ -58,6 +58,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             | Fact::Waiver(_)
             | Fact::Notice(_)
             | Fact::Gap { .. }
+            | Fact::ClockStepped { .. }
             | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}

@@ -24,7 +24,7 @@ use crate::safety::site::{
     AlarmId, AlarmSource, DeviceId, PointId, Priority, RoomId, SequenceId, Site, ZoneId,
 };
 use crate::safety::waiver::{Waiver, WaiverChange};
-use crate::units::{Millis, Now, Uptime};
+use crate::units::{ClockSync, Millis, Now, Uptime};
 use crate::wire::payload::device::{DeviceStatus, Link};
 use crate::wire::payload::event::{Event, Target, event_of, target};
 use crate::wire::payload::sequence::{self, Proposed, SequenceExtras, notice, state_word, under_way};
@@ -86,6 +86,7 @@ pub struct Board {
     site: Arc<Site>,
     boot: String,
     seq: u64,
+    clock: ClockSync,
     now: Now,
     /// `bms-1/cell-temp-max` by point.
     keys: Vec<String>,
@@ -126,6 +127,7 @@ impl Board {
             events: VecDeque::with_capacity(EVENTS_MAX),
             changes: Changes::default(),
             seq: 0,
+            clock: ClockSync::Unknown,
             now,
             site,
             boot,
@@ -136,9 +138,10 @@ impl Board {
     pub fn apply(&mut self, publication: &Publication) -> &Changes {
         self.seq = publication.number;
         self.now = publication.now;
+        self.clock = publication.clock;
         let site = Arc::clone(&self.site);
         let boot = std::mem::take(&mut self.boot);
-        let envelope = Envelope { site: &site, boot: &boot, seq: self.seq, now: self.now };
+        let envelope = Envelope { site: &site, boot: &boot, seq: self.seq, now: self.now, clock: self.clock };
         let mut changes = std::mem::take(&mut self.changes);
         changes.readings.clear();
         changes = Changes { number: publication.number, readings: changes.readings, ..Changes::default() };
@@ -205,6 +208,7 @@ impl Board {
             Fact::Finding(_)
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
+            | Fact::ClockStepped { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
         }
@@ -258,7 +262,7 @@ impl Board {
     /// What documents made now begin with.
     #[must_use]
     pub fn envelope(&self) -> Envelope<'_> {
-        Envelope { site: &self.site, boot: &self.boot, seq: self.seq, now: self.now }
+        Envelope { site: &self.site, boot: &self.boot, seq: self.seq, now: self.now, clock: self.clock }
     }
 
     /// What the last publication changed.

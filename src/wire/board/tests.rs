@@ -6,7 +6,7 @@ use crate::safety::reading::{Loss, ReadFault};
 use crate::safety::risk::{Evidence, Finding, LevelChange};
 use crate::safety::sequence::{Cause, Notice, NoticeStage, Run, RunId, StageState, Step};
 use crate::safety::site::RuleId;
-use crate::units::{Value as Number, WallTime};
+use crate::units::{ClockSync, Value as Number, WallTime};
 use crate::wire::testsite::{NOW, shared};
 
 fn number(number: f64) -> Number {
@@ -19,7 +19,7 @@ fn at(ms: u64) -> Now {
 }
 
 fn said(number: u64, now: Now, facts: Vec<Fact>) -> Publication {
-    Publication { number, now, facts }
+    Publication { number, now, clock: ClockSync::Unknown, facts }
 }
 
 fn board() -> Board {

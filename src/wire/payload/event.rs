@@ -79,6 +79,10 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let body = json!({ "lasted_ms": lasted.0 });
             Some(event(envelope, place, None, "gateway.gap".to_owned(), &words, body))
         }
+        Fact::ClockStepped { by_ms } => {
+            let (kind, body) = ("gateway.clock-stepped".to_owned(), json!({ "by_ms": by_ms }));
+            Some(event(envelope, place, None, kind, &text::clock_stepped(*by_ms), body))
+        }
         Fact::Proposed { by, request, until } => Some(proposed(envelope, place, by, request, *until)),
         Fact::Followed { by, request } => {
             let words = format!("{by}: {}", text::request(site, request));
@@ -136,7 +140,7 @@ pub fn event(
 ) -> Event {
     let mut all = json!({
         "n": place, "type": kind, "text": words, "drill": is_drill(&body),
-        "room": room.map(|room| &envelope.site[room].name),
+        "room": room.map(|room| &envelope.site[room].name), "clock": envelope.clock.word(),
     });
     if let (Value::Object(all), Value::Object(body)) = (&mut all, body) {
         all.extend(body);

@@ -36,7 +36,7 @@ impl GatewayState {
 /// How the gateway is, and what of it fails (names of its own alarms).
 #[must_use]
 pub fn status(envelope: &Envelope, state: GatewayState, failing: &[&str]) -> Value {
-    document(envelope, json!({ "state": state.word(), "failing": failing }))
+    document(envelope, json!({ "state": state.word(), "failing": failing, "clock": envelope.clock.word() }))
 }
 
 /// What the broker says for a gateway that is gone.

@@ -198,6 +198,7 @@ impl Referee {
                     | Fact::LoneVote { .. }
                     | Fact::Notice(_)
                     | Fact::Gap { .. }
+                    | Fact::ClockStepped { .. }
                     | Fact::Refused { .. },
                 ) => {}
             }

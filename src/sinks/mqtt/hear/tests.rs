@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::super::outbox::Outbox;
 use super::*;
 use crate::safety::fact::Fact;
+use crate::units::ClockSync;
 use crate::units::Value as Number;
 use crate::wire::testsite;
 
@@ -28,7 +29,7 @@ fn said(hear: &Hear) -> Vec<(String, String, Option<u32>)> {
 }
 
 fn publication(facts: Vec<Fact>) -> Publication {
-    Publication { number: 1, now: clock::now(), facts }
+    Publication { number: 1, now: clock::now(), clock: ClockSync::Unknown, facts }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use emberwatch::safety::fact::{Fact, Input};
 use emberwatch::safety::reading::{Doubt, Loss, Reading};
 use emberwatch::safety::site::{PointId, Priority, SystemFault};
 use emberwatch::sinks::influx::options::InfluxOptions;
-use emberwatch::sinks::influx::{InfluxHandle, SetupFault, spawn};
+use emberwatch::sinks::influx::{Content, Faults, InfluxHandle, SetupFault, spawn};
 use emberwatch::units::{ClockSync, Millis, Now, Uptime, Value};
 use http::{Reply, Request, Server, until};
 use site::{WALL_MS, publication, raised};
@@ -37,6 +37,7 @@ fn options(url: String) -> InfluxOptions {
         url,
         org: "plant".into(),
         bucket: "emberwatch".into(),
+        events_bucket: None,
         token: "a-token".into(),
         batch_lines_max: 5000,
         batch_wait_max: Millis(100),
@@ -50,7 +51,8 @@ fn start(options: &InfluxOptions) -> Running {
     let (facts, hearing) = broadcast::channel(4096);
     let (inbox, inputs) = mpsc::channel(64);
     let stop = CancellationToken::new();
-    let handle = spawn(options, site::site(), hearing, inbox, stop.clone()).unwrap();
+    let handle =
+        spawn(options, Content::History, site::site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
     Running { facts, inputs, handle, stop }
 }
 
@@ -207,7 +209,14 @@ async fn an_address_with_a_path_is_refused_because_it_would_be_dropped() {
     for url in ["nonsense", "ftp://host", "http://host:8086/influx"] {
         let (_facts, hearing) = broadcast::channel(1);
         let (inbox, _inputs) = mpsc::channel(1);
-        let fault = spawn(&options(url.into()), site::site(), hearing, inbox, CancellationToken::new());
+        let fault = spawn(
+            &options(url.into()),
+            Content::History,
+            site::site(),
+            hearing,
+            Faults::new(&inbox),
+            CancellationToken::new(),
+        );
         assert!(matches!(fault, Err(SetupFault::Url(_))), "{url}");
     }
 }

@@ -20,7 +20,7 @@ use emberwatch::safety::fact::{Fact, Input};
 use emberwatch::safety::reading::Reading;
 use emberwatch::safety::site::{PointId, Priority, SystemFault};
 use emberwatch::sinks::influx::options::InfluxOptions;
-use emberwatch::sinks::influx::{InfluxHandle, spawn};
+use emberwatch::sinks::influx::{Content, Faults, InfluxHandle, spawn};
 use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::sinks::spool::options::SpoolOptions;
 use emberwatch::units::{Millis, Uptime, Value};
@@ -46,6 +46,7 @@ fn options(url: &str, folder: Option<&Path>) -> InfluxOptions {
         url: url.to_owned(),
         org: "plant".into(),
         bucket: "emberwatch".into(),
+        events_bucket: None,
         token: "a-token".into(),
         batch_lines_max: 5000,
         batch_wait_max: Millis(100),
@@ -60,10 +61,14 @@ fn to(server: &Server, folder: &Path) -> InfluxOptions {
 }
 
 fn start(options: &InfluxOptions) -> Running {
+    start_with(options, Content::History)
+}
+
+fn start_with(options: &InfluxOptions, content: Content) -> Running {
     let (facts, hearing) = broadcast::channel(4096);
     let (inbox, inputs) = mpsc::channel(64);
     let stop = CancellationToken::new();
-    let handle = spawn(options, site::site(), hearing, inbox, stop.clone()).unwrap();
+    let handle = spawn(options, content, site::site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
     Running { facts, inputs, handle, stop }
 }
 
@@ -385,4 +390,57 @@ async fn a_server_that_cannot_unpack_gets_plain_lines() {
     running.say(2);
     until(|| running.handle.counts().written == 2).await;
     assert_eq!(server.requests().len(), 3, "asked once whether it can");
+}
+
+#[tokio::test]
+async fn the_event_stream_is_kept_whole_and_in_order_through_an_outage_of_its_server_and_a_restart_of_the_gateway()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::start(503).await;
+    let everything =
+        InfluxOptions { events_bucket: Some("events".into()), ..to(&store.server, folder.path()) };
+    let options = everything.of_events().unwrap();
+    let events = |boot: &str| Content::Events { boot: boot.to_owned() };
+    let running = start_with(&options, events("boot-1"));
+    // One scan of many events, and many scans of the same millisecond: none may overwrite another.
+    let burst = (0..200).map(|number| raised(number, 0, Priority::High)).collect();
+    running.facts.send(publication(1, burst)).unwrap();
+    for number in 200..400 {
+        let at_once = Publication {
+            number,
+            ..Arc::into_inner(publication(2, vec![raised(number, 0, Priority::High)])).unwrap()
+        };
+        running.facts.send(Arc::new(at_once)).unwrap();
+    }
+    // Readings are for the other bucket.
+    running.say(5);
+    until(|| running.handle.spool().is_some_and(|spool| SpoolCounters::get(&spool.appended) == 400)).await;
+    running.stop().await;
+    store.answer(204);
+    let running = start_with(&options, events("boot-2"));
+    until(|| running.handle.counts().written == 400 && running.settled()).await;
+    let taken = store.taken();
+    let mut points: Vec<(i64, u64)> = taken
+        .iter()
+        .map(|line| {
+            assert!(line.starts_with("event,clock=unknown,"), "{line}");
+            assert!(line.contains("type=alarm.raised") && line.contains("boot=\"boot-1\""), "{line}");
+            let number = line.split("\\\"number\\\":").nth(1).unwrap();
+            let number = number.split(|it: char| !it.is_ascii_digit()).next().unwrap();
+            (line.rsplit(' ').next().unwrap().parse().unwrap(), number.parse().unwrap())
+        })
+        .collect();
+    points.sort_unstable();
+    points.dedup_by_key(|point| point.0);
+    assert_eq!(points.iter().map(|point| point.1).collect::<Vec<_>>(), (0..400).collect::<Vec<u64>>());
+    let requests = store.server.requests();
+    let written = requests.iter().filter(|request| request.line.starts_with("POST"));
+    for request in written {
+        assert!(
+            request.line.contains("bucket=events") && request.line.contains("precision=us"),
+            "{}",
+            request.line
+        );
+    }
+    running.stop().await;
 }

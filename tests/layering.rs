@@ -47,7 +47,7 @@ const TABLE: [(&str, Option<&[&str]>); 18] = [
     ("sim", Some(EDGE)),
     ("replay", Some(&["safety", "units", "wire"])),
     ("evaluate", Some(&["safety", "units", "replay", "sim"])),
-    ("config", Some(&["safety", "units"])),
+    ("config", Some(&["safety", "units", "clock"])),
     (
         "runtime",
         Some(&[

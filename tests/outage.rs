@@ -25,7 +25,7 @@ use emberwatch::safety::site::{
     RoomId, Site, Zone, ZoneId,
 };
 use emberwatch::sinks::influx::options::InfluxOptions;
-use emberwatch::sinks::influx::spawn;
+use emberwatch::sinks::influx::{Content, Faults, spawn};
 use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::sinks::spool::options::SpoolOptions;
 use emberwatch::units::{ClockSync, Millis, Now, Unit, Uptime, Value, WallTime};
@@ -188,6 +188,7 @@ fn options(address: SocketAddr, folder: &Path) -> InfluxOptions {
         url: format!("http://{address}"),
         org: "plant".into(),
         bucket: "emberwatch".into(),
+        events_bucket: None,
         token: "a-token".into(),
         batch_lines_max: 5000,
         batch_wait_max: Millis(1000),
@@ -218,7 +219,8 @@ async fn i8_m1_a_long_outage_loses_nothing_drains_fast_and_delays_no_alert() {
     let (inbox, mut inputs) = mpsc::channel(64);
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
     let stop = CancellationToken::new();
-    let handle = spawn(&options, site(), hearing, inbox, stop.clone()).unwrap();
+    let handle =
+        spawn(&options, Content::History, site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
     let spool = Arc::clone(handle.spool().unwrap());
     let (mut state, mut resident) = (1, Vec::new());
     let begun = clock::uptime();
@@ -323,7 +325,8 @@ async fn an_outage_at_the_pace_of_life_wears_little_flash_and_a_server_that_is_t
     let (inbox, mut inputs) = mpsc::channel(64);
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
     let stop = CancellationToken::new();
-    let handle = spawn(&options, site(), hearing, inbox, stop.clone()).unwrap();
+    let handle =
+        spawn(&options, Content::History, site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
     let spool = Arc::clone(handle.spool().unwrap());
     let mut state = 1;
     let mut written = Vec::new();

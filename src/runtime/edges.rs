@@ -19,7 +19,9 @@ use crate::safety::alarm::AlarmChange;
 use crate::safety::fact::Input;
 use crate::safety::sequence::{Notice, SequenceChange};
 use crate::safety::site::{Site, SystemFault};
-use crate::sinks::{influx, mqtt};
+use crate::sinks::influx::options::InfluxOptions;
+use crate::sinks::influx::{self, Content};
+use crate::sinks::mqtt;
 use crate::units::Now;
 use crate::web::options::WebOptions;
 use crate::web::{self, Screen};
@@ -47,27 +49,12 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         }));
     }
     if let Some(options) = loaded.influx.clone() {
-        let at = ears.clone();
-        edges.spawn(supervise("influx", ears.clone(), move || {
-            let started = influx::spawn(
-                &options,
-                Arc::clone(&at.site),
-                at.facts.subscribe(),
-                at.inbox.clone(),
-                at.stop.child_token(),
-            );
-            let inbox = at.inbox.clone();
-            async move {
-                match started {
-                    Ok(handle) => handle.task.await.is_ok(),
-                    Err(fault) => {
-                        tracing::error!(%fault, "InfluxDB cannot be used");
-                        let _ = inbox.send(vec![failing(SystemFault::Influx)]).await;
-                        true
-                    }
-                }
-            }
-        }));
+        let faults = influx::Faults::new(&ears.inbox);
+        let events =
+            options.of_events().map(|options| (options, Content::Events { boot: ears.boot.clone() }));
+        for (options, content) in [Some((options, Content::History)), events].into_iter().flatten() {
+            spawn_influx(ears, options, content, faults.clone(), edges);
+        }
     }
     // One report for all who tell people: the alarm goes when none of them fails any more.
     let common = Common {
@@ -90,6 +77,32 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         let start = move |common: &Common, hearing| notify::spawn_heartbeat(&options, common, hearing);
         edges.spawn(supervise("heartbeat", ears.clone(), target(ears, &common, start)));
     }
+}
+
+/// One bucket of the InfluxDB server.
+fn spawn_influx(
+    ears: &Ears,
+    options: InfluxOptions,
+    content: Content,
+    faults: influx::Faults,
+    edges: &mut JoinSet<()>,
+) {
+    let at = ears.clone();
+    edges.spawn(supervise("influx", ears.clone(), move || {
+        let (site, facts, stop) = (Arc::clone(&at.site), at.facts.subscribe(), at.stop.child_token());
+        let started = influx::spawn(&options, content.clone(), site, facts, faults.clone(), stop);
+        let faults = faults.clone();
+        async move {
+            match started {
+                Ok(handle) => handle.task.await.is_ok(),
+                Err(fault) => {
+                    tracing::error!(%fault, "InfluxDB cannot be used");
+                    faults.unusable();
+                    true
+                }
+            }
+        }
+    }));
 }
 
 /// One target of messages, as something that can be started again.

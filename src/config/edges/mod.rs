@@ -124,6 +124,7 @@ fn influx(
     let url = table.need(desk, "url", value::text);
     let org = table.need(desk, "org", value::filled);
     let bucket = table.need(desk, "bucket", value::filled);
+    let events = table.may(desk, "events_bucket", value::filled);
     let token = table.need(desk, "token", |desk, key, node| secrets::read(desk, key, node, env));
     let lines = table.may(desk, "batch_lines_max", value::whole(1..=100_000));
     let wait = table.may(desk, "batch_wait_max", value::duration(10..=600_000));
@@ -141,6 +142,7 @@ fn influx(
         url: url.value,
         org: org?.value,
         bucket: bucket?.value,
+        events_bucket: events.map(|events| events.value),
         token: token?.value,
         batch_lines_max: count(lines, 5_000),
         batch_wait_max: wait.map_or(Millis(1_000), |wait| wait.value),

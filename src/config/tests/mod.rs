@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 
 use super::complaint::{Desk, Source};
 use super::*;
+use crate::clock::SyncMark;
 use crate::safety::site::{AlarmSource, SystemFault};
 use crate::units::Millis;
 
@@ -150,6 +151,25 @@ fn what_is_not_taken_waits_on_disk_unless_the_site_says_otherwise() {
     let spool = loaded.influx.unwrap().spool.unwrap();
     assert_eq!(spool.directory, loaded.state_dir.join("influx/spool"));
     assert_eq!((spool.bytes_max, spool.sync_every), (1 << 30, Millis(1_000)));
+}
+
+#[test]
+fn events_may_go_to_a_bucket_of_their_own_and_the_clock_has_its_usual_mark() {
+    let influx = "[influx]\nurl = \"http://localhost:8086\"\norg = \"o\"\nbucket = \"b\"\ntoken = { env = \"TOKEN\" }\n";
+    let load = |more: &str| {
+        let loaded = load_texts(&[&format!("{BASE}\n{more}")]);
+        loaded.unwrap_or_else(|complaints| panic!("{complaints}"))
+    };
+    let loaded = load(influx);
+    assert_eq!(loaded.influx.unwrap().of_events().map(|events| events.bucket), None);
+    assert_eq!(loaded.clock, SyncMark::of_timesyncd());
+    let clock = "[clock]\nsynchronised_file = \"/run/clock\"\nfresh_for = \"30min\"\n";
+    let loaded = load(&format!("{influx}events_bucket = \"e\"\n{clock}"));
+    let events = loaded.influx.unwrap().of_events().unwrap();
+    assert_eq!(events.bucket, "e");
+    assert_eq!(events.spool.unwrap().directory, loaded.state_dir.join("influx/events-spool"));
+    assert_eq!(events.dead_letters.unwrap(), loaded.state_dir.join("influx/dead-events.lp"));
+    assert_eq!(loaded.clock, SyncMark { file: "/run/clock".into(), fresh_for: Millis::from_secs(1800) });
 }
 
 #[test]

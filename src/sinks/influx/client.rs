@@ -67,7 +67,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(options: &InfluxOptions) -> Result<Self, SetupFault> {
+    pub(super) fn new(options: &InfluxOptions, precision: &str) -> Result<Self, SetupFault> {
         let bad = || SetupFault::Url(options.url.clone());
         // The crate panics on an address it cannot parse and drops paths in silence.
         let url = reqwest::Url::parse(&options.url).map_err(|_| bad())?;
@@ -77,7 +77,7 @@ impl Server {
         // The provider of TLS; a second installation is refused, and the first is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut write = url.join("api/v2/write").map_err(|_| bad())?;
-        let query = [("bucket", &*options.bucket), ("org", &options.org), ("precision", "ms")];
+        let query = [("bucket", &*options.bucket), ("org", &options.org), ("precision", precision)];
         write.query_pairs_mut().extend_pairs(query);
         let unusable = |fault: &dyn std::error::Error| SetupFault::Client(fault.to_string());
         let http = reqwest::Client::builder()

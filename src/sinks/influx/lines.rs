@@ -60,9 +60,9 @@ impl LineBuilder {
         self.text.push('"');
     }
 
-    /// The line with its time in milliseconds; `None` without any field.
-    pub(super) fn at(mut self, wall_ms: i64) -> Option<String> {
-        let _ = writeln!(self.text, " {wall_ms}");
+    /// The line with its time, in the unit of its bucket; `None` without any field.
+    pub(super) fn at(mut self, time: i64) -> Option<String> {
+        let _ = writeln!(self.text, " {time}");
         (0 < self.fields).then_some(self.text)
     }
 

@@ -1,4 +1,4 @@
-//! InfluxDB 2: time series of all readings, and the events of alarms and sequences.
+//! InfluxDB 2: time series of all readings, the changes of alarms and sequences, and every event in a bucket of its own.
 //!
 //! ```text
 //! facts ─► lines ─► outbox (bounded; events before readings) ─► batches ─► server
@@ -18,7 +18,8 @@ mod outbox;
 mod pump;
 mod retry_after;
 mod schema;
+mod stream;
 
 pub use client::SetupFault;
 pub use outbox::{Counters, Counts};
-pub use pump::{InfluxHandle, spawn};
+pub use pump::{Content, Faults, InfluxHandle, spawn};

@@ -16,16 +16,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::exchange::{FaultReport, Hearing, Inbox};
+use crate::clock;
+use crate::exchange::{FaultReport, Hearing, Inbox, Publication};
 use crate::safety::site::{Site, SystemFault};
 use crate::sinks::influx::client::{Server, SetupFault};
 use crate::sinks::influx::dead_letters::DeadLetters;
 use crate::sinks::influx::delivery::{Delivery, Outcome};
 use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::influx::outbox::{Batch, Counts, EventLine, Outbox};
-use crate::sinks::influx::schema::lines_of;
+use crate::sinks::influx::schema::{Lines, lines_of};
+use crate::sinks::influx::stream::EventStream;
 use crate::sinks::spool::{Block, Kind, Spool, SpoolCounters};
-use crate::units::Millis;
+use crate::units::{Millis, Uptime};
 
 /// After a failed write the next try comes after about this, then after twice as long …
 const RETRY_FIRST: Millis = Millis(1000);
@@ -40,6 +42,8 @@ const LAST_WRITE_MAX: Millis = Millis(700);
 const SPOOL_CLOSE_MAX: Duration = Duration::from_millis(300);
 /// While the server is away, readings move to the spool this often.
 const SPILL_EVERY: Duration = Duration::from_secs(1);
+/// That publications were missed is told until this long after the last.
+const MISSED_TOLD_FOR: Millis = Millis::from_secs(10);
 /// The most bytes of the backlog that are in memory.
 const BACKLOG_BYTES: usize = 1 << 20;
 
@@ -65,19 +69,58 @@ impl InfluxHandle {
     }
 }
 
+/// What is written to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Readings, and the changes of alarms and sequences.
+    History,
+    /// Every event with its whole document, nothing else. `boot` names this start of the gateway.
+    Events {
+        /// This start of the gateway.
+        boot: String,
+    },
+}
+
+/// Where the failures of a sink are told. One report serves all buckets of one server, so that an alarm stands while any
+/// of them fails.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    down: FaultReport,
+    spool: FaultReport,
+    missed: FaultReport,
+}
+
+impl Faults {
+    /// Those of one server.
+    #[must_use]
+    pub fn new(inbox: &Inbox) -> Self {
+        let report = |fault| FaultReport::new(inbox.clone(), fault);
+        Self {
+            down: report(SystemFault::Influx),
+            spool: report(SystemFault::InfluxSpool),
+            missed: report(SystemFault::Overload),
+        }
+    }
+
+    /// The server cannot be used at all, with these options.
+    pub fn unusable(&self) {
+        self.down.set(true);
+    }
+}
+
 /// Starts writing what is heard, until `stop`. Needs a tokio runtime.
 pub fn spawn(
     options: &InfluxOptions,
+    content: Content,
     site: Arc<Site>,
     hearing: Hearing,
-    inbox: Inbox,
+    faults: Faults,
     stop: CancellationToken,
 ) -> Result<InfluxHandle, SetupFault> {
-    let server = Server::new(options)?;
+    let server = Server::new(options, content.precision())?;
     let filled = Arc::new(Notify::new());
     let spool = options.spool.as_ref().map(|spool| {
-        Spool::start(spool, inbox.clone(), SystemFault::InfluxSpool, Arc::clone(&filled))
-            .map_err(SetupFault::Spool)
+        Spool::start(spool, faults.spool.clone(), Arc::clone(&filled)).map_err(SetupFault::Spool)
     });
     let outbox = Arc::new(Outbox::new(options.lines_queued_max, spool.transpose()?, filled));
     let lines_max = options.batch_lines_max.max(1);
@@ -85,7 +128,7 @@ pub fn spawn(
     let pump = Pump {
         delivery: Delivery::new(server, dead_letters, lines_max),
         outbox: Arc::clone(&outbox),
-        fault: FaultReport::new(inbox, SystemFault::Influx),
+        fault: faults.down,
         lines_max,
         wait_max: options.batch_wait_max,
         failures: 0,
@@ -94,7 +137,7 @@ pub fn spawn(
         sending: Vec::new(),
         sending_from: 0,
     };
-    let ear = listen(site, hearing, Arc::clone(&outbox));
+    let ear = listen(Writer::of(content), site, hearing, Arc::clone(&outbox), faults.missed);
     let task = tokio::spawn(async move {
         // A panic of either ends the task, which its supervisor sees.
         tokio::select! {
@@ -105,17 +148,66 @@ pub fn spawn(
     Ok(InfluxHandle { outbox, task })
 }
 
-async fn listen(site: Arc<Site>, mut hearing: Hearing, outbox: Arc<Outbox>) {
+impl Content {
+    /// Of the times of its lines. Readings of one scan differ in their tags; events need a time each.
+    const fn precision(&self) -> &'static str {
+        match self {
+            Self::History => "ms",
+            Self::Events { .. } => "us",
+        }
+    }
+}
+
+/// Makes the lines of a publication.
+enum Writer {
+    History,
+    Events(EventStream),
+}
+
+impl Writer {
+    fn of(content: Content) -> Self {
+        match content {
+            Content::History => Self::History,
+            Content::Events { boot } => Self::Events(EventStream::new(boot)),
+        }
+    }
+
+    fn lines_of(&mut self, site: &Site, publication: &Publication) -> Lines {
+        match self {
+            Self::History => lines_of(site, publication),
+            Self::Events(stream) => {
+                Lines { events: stream.lines_of(site, publication), readings: Vec::new() }
+            }
+        }
+    }
+}
+
+async fn listen(
+    mut writer: Writer,
+    site: Arc<Site>,
+    mut hearing: Hearing,
+    outbox: Arc<Outbox>,
+    missed: FaultReport,
+) {
+    let mut last_missed: Option<Uptime> = None;
     loop {
         match hearing.recv().await {
             Ok(publication) => {
-                let lines = lines_of(&site, &publication);
+                let lines = writer.lines_of(&site, &publication);
                 if !lines.events.is_empty() || !lines.readings.is_empty() {
                     outbox.put(lines);
                 }
+                let now = publication.now.uptime;
+                if last_missed.is_some_and(|at| MISSED_TOLD_FOR <= now.since(at)) {
+                    last_missed = None;
+                    missed.set(false);
+                }
             }
-            Err(RecvError::Lagged(missed)) => {
-                outbox.counters.missed.fetch_add(missed, Ordering::Relaxed);
+            Err(RecvError::Lagged(count)) => {
+                outbox.counters.missed.fetch_add(count, Ordering::Relaxed);
+                tracing::warn!(count, "the InfluxDB sink missed publications");
+                last_missed = Some(clock::uptime());
+                missed.set(true);
             }
             // Nothing more will be said; what waits is still written, until the stop.
             Err(RecvError::Closed) => std::future::pending().await,

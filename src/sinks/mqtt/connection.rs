@@ -19,9 +19,8 @@ use super::options::{MqttOptions, TlsOptions};
 use super::outbox::{Message, Ticket};
 use super::{Shared, tls};
 use crate::clock;
-use crate::exchange::Inbox;
+use crate::exchange::{FaultReport, Inbox};
 use crate::safety::site::SystemFault;
-use crate::sinks::fault::FaultLine;
 use crate::sinks::spool::Block;
 
 /// The first and the longest pause between connections; each is drawn between half of it and all of it.
@@ -62,7 +61,7 @@ pub(super) struct Connection {
     options: MqttOptions,
     will: Will,
     shared: Arc<Shared>,
-    fault: FaultLine,
+    fault: FaultReport,
     closing: CancellationToken,
     pause: Duration,
     been_connected: bool,
@@ -80,7 +79,7 @@ impl Connection {
         inbox: Inbox,
         closing: CancellationToken,
     ) -> Self {
-        let fault = FaultLine::new(inbox, SystemFault::Mqtt);
+        let fault = FaultReport::renewed(inbox, SystemFault::Mqtt);
         Self {
             options,
             will,

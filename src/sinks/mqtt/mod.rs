@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::exchange::{Hearing, Inbox};
+use crate::exchange::{FaultReport, Hearing, Inbox};
 use crate::safety::site::{Site, SystemFault};
 use crate::sinks::spool::{Spool, SpoolCounters};
 use crate::wire::Board;
@@ -105,7 +105,11 @@ pub fn spawn(
     let counters = Arc::new(MqttCounters::default());
     let filled = Arc::new(Notify::new());
     let spool = options.spool.as_ref().and_then(|spool| {
-        let started = Spool::start(spool, inbox.clone(), SystemFault::MqttSpool, Arc::clone(&filled));
+        let started = Spool::start(
+            spool,
+            FaultReport::renewed(inbox.clone(), SystemFault::MqttSpool),
+            Arc::clone(&filled),
+        );
         started
             .inspect_err(|error| tracing::error!(%error, "no spool for MQTT: everything waits in memory"))
             .ok()

@@ -14,7 +14,7 @@ use super::options::SpoolOptions;
 use super::{Append, Kind, Mailbox, OpenDisk, Shared, Ticket};
 use crate::clock;
 use crate::disk::{Disk, LOCK_NAME};
-use crate::sinks::fault::FaultLine;
+use crate::exchange::FaultReport;
 use crate::units::{Millis, Uptime};
 
 /// A segment has this many bytes, or a sixteenth of the bound where that is less.
@@ -43,7 +43,7 @@ pub(super) struct Keeper {
     segment_bytes: u64,
     sync_every: Millis,
     shared: Arc<Shared>,
-    fault: FaultLine,
+    fault: FaultReport,
     synced: Uptime,
     retry: Option<(Uptime, Millis)>,
     lost_at: Option<Uptime>,
@@ -51,7 +51,12 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(open: OpenDisk, options: &SpoolOptions, fault: FaultLine, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        open: OpenDisk,
+        options: &SpoolOptions,
+        fault: FaultReport,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             open,
             disk: None,

@@ -29,9 +29,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use crate::disk::{Directory, Disk};
-use crate::exchange::Inbox;
-use crate::safety::site::SystemFault;
-use crate::sinks::fault::FaultLine;
+use crate::exchange::FaultReport;
 use keeper::Keeper;
 pub(crate) use lane::Block;
 use options::SpoolOptions;
@@ -150,21 +148,16 @@ type OpenDisk = Box<dyn FnMut() -> io::Result<Box<dyn Disk>> + Send>;
 
 impl Spool {
     /// Starts the keeper. `grown` is notified when there is something to fetch.
-    pub(crate) fn start(
-        options: &SpoolOptions,
-        inbox: Inbox,
-        fault: SystemFault,
-        grown: Arc<Notify>,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(options: &SpoolOptions, fault: FaultReport, grown: Arc<Notify>) -> io::Result<Self> {
         let directory = options.directory.clone();
         let open = move || Ok(Box::new(Directory::lock(&directory)?) as Box<dyn Disk>);
-        Self::start_on(Box::new(open), options, FaultLine::new(inbox, fault), grown)
+        Self::start_on(Box::new(open), options, fault, grown)
     }
 
     fn start_on(
         open: OpenDisk,
         options: &SpoolOptions,
-        fault: FaultLine,
+        fault: FaultReport,
         grown: Arc<Notify>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {

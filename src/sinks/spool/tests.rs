@@ -8,6 +8,7 @@ use super::lane::Lane;
 use super::*;
 use crate::disk::SegmentFile;
 use crate::safety::fact::Input;
+use crate::safety::site::SystemFault;
 use crate::units::Millis;
 
 /// A disk in memory: what is written is there, what is synced survives a crash.
@@ -392,7 +393,7 @@ fn running(bytes_max: u64, disk: &Memory) -> Running {
     let (inbox, inputs) = tokio::sync::mpsc::channel(64);
     let opens = disk.clone();
     let open: OpenDisk = Box::new(move || Ok(Box::new(opens.clone()) as Box<dyn Disk>));
-    let fault = FaultLine::new(inbox, SystemFault::MqttSpool);
+    let fault = FaultReport::renewed(inbox, SystemFault::MqttSpool);
     let spool = Spool::start_on(open, &options, fault, Arc::default()).unwrap();
     Running { spool, inputs, disk: disk.clone() }
 }

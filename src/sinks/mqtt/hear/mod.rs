@@ -15,11 +15,10 @@ use super::counters::MqttCounters;
 use super::outbox::{Message, Urgency};
 use super::topics::{Topic, Topics};
 use crate::clock;
-use crate::exchange::{Hearing, Inbox, Publication};
+use crate::exchange::{FaultReport, Hearing, Inbox, Publication};
 use crate::safety::alarm::AlarmState;
 use crate::safety::reading::Reading;
 use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, SystemFault, ZoneId};
-use crate::sinks::fault::FaultLine;
 use crate::units::{Millis, Now, Uptime};
 use crate::wire::payload::gateway::{self, GatewayState, Pulse};
 use crate::wire::payload::{DataWriter, device_meta, device_state, room_summary, sequence, zone_level};
@@ -59,7 +58,7 @@ pub(super) struct Hear {
     writer: DataWriter,
     buffer: String,
     shared: Arc<Shared>,
-    overload: FaultLine,
+    overload: FaultReport,
     missed: Missed,
     heard: Option<Uptime>,
     beats: u32,
@@ -69,7 +68,7 @@ pub(super) struct Hear {
 impl Hear {
     pub(super) fn new(board: Board, topics: Topics, shared: Arc<Shared>, inbox: Inbox) -> Self {
         let writer = DataWriter::new(board.site());
-        let overload = FaultLine::new(inbox, SystemFault::Overload);
+        let overload = FaultReport::renewed(inbox, SystemFault::Overload);
         Self {
             board,
             topics,

@@ -24,6 +24,8 @@ mod notice;
 pub(crate) mod requests;
 mod restore;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use engine::{Scene, Sequences};
 

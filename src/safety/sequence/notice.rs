@@ -206,7 +206,7 @@ impl Run {
 }
 
 /// For how long it can still be aborted, at the least: until the point of no return may be reached.
-fn abortable_for(run: &Run, spec: &Sequence, now: Uptime) -> Millis {
+pub(super) fn abortable_for(run: &Run, spec: &Sequence, now: Uptime) -> Millis {
     let passed = match run.step {
         Step::Countdown { .. } => false,
         ref step => step.next().is_none_or(|stage| spec.no_return <= stage),

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod evaluate;
 pub mod exchange;
 pub mod field;
+pub mod metrics;
 pub mod notify;
 pub mod nut;
 pub mod replay;

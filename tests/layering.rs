@@ -31,7 +31,7 @@ impl fmt::Display for Complaint {
 }
 
 /// The rooms of the house and whom each may use. `None` is "everything of ours".
-const TABLE: [(&str, Option<&[&str]>); 18] = [
+const TABLE: [(&str, Option<&[&str]>); 19] = [
     ("units", Some(&[])),
     ("safety", Some(&["units"])),
     ("clock", Some(&["units"])),
@@ -47,21 +47,23 @@ const TABLE: [(&str, Option<&[&str]>); 18] = [
     ("sim", Some(EDGE)),
     ("replay", Some(&["safety", "units", "wire"])),
     ("evaluate", Some(&["safety", "units", "replay", "sim"])),
+    ("metrics", Some(&[])),
     ("config", Some(&["safety", "units", "clock"])),
     (
         "runtime",
         Some(&[
             "safety", "units", "clock", "exchange", "wire", "field", "sinks", "notify", "nut", "store",
-            "web", "sim", "replay", "config",
+            "web", "sim", "replay", "config", "metrics",
         ]),
     ),
     ("cli", None),
 ];
 
-const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "disk", "wire"];
+const EDGE: &[&str] = &["safety", "units", "clock", "exchange", "metrics", "disk", "wire"];
 
 /// Where each client crate lives: the prefixes of the files that may name it.
-const CLIENTS: [(&str, &[&str]); 9] = [
+const CLIENTS: [(&str, &[&str]); 10] = [
+    ("prometheus_client", &["metrics/"]),
     ("tokio_modbus", &["sim/"]),
     ("serial2_tokio", &["field/transport"]),
     ("tokio_rustls", &["field/transport", "nut/"]),

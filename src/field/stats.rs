@@ -44,6 +44,10 @@ pub struct LinkStats {
     pub rtt_p50: Option<Millis>,
     /// 99 of 100 replies took at most this long.
     pub rtt_p99: Option<Millis>,
+    /// Replies by their round trips: up to so many milliseconds (`None`: longer), and how many.
+    pub rtt: Vec<(Option<u64>, u64)>,
+    /// The sum of all round trips.
+    pub rtt_sum: Millis,
     /// When the last reply came.
     pub last_ok: Option<Uptime>,
 }
@@ -82,6 +86,7 @@ pub(super) struct Tally {
     pub(super) order_frame_us_max: AtomicU64,
     pub(super) restarts: AtomicU64,
     rtt: [AtomicU64; RTT_MS.len()],
+    rtt_sum_ms: AtomicU64,
     last_ok_ms: AtomicU64,
 }
 
@@ -108,6 +113,7 @@ impl Tally {
             None | Some(ReadFault::Exception(_)) => {
                 let class = RTT_MS.iter().position(|end| took.0 <= *end).unwrap_or(RTT_MS.len() - 1);
                 self.rtt[class].fetch_add(1, Relaxed);
+                self.rtt_sum_ms.fetch_add(took.0, Relaxed);
                 self.last_ok_ms.store(now.0, Relaxed);
             }
             Some(ReadFault::Timeout) => _ = self.timeouts.fetch_add(1, Relaxed),
@@ -135,8 +141,16 @@ impl Tally {
             restarts: self.restarts.load(Relaxed),
             rtt_p50: self.rtt_at_most(50),
             rtt_p99: self.rtt_at_most(99),
+            rtt: self.rtt_classes(),
+            rtt_sum: Millis(self.rtt_sum_ms.load(Relaxed)),
             last_ok: (0 < last_ok).then_some(Uptime(last_ok)),
         }
+    }
+
+    fn rtt_classes(&self) -> Vec<(Option<u64>, u64)> {
+        let last = RTT_MS.len() - 1;
+        let end = |class: usize| (class < last).then(|| RTT_MS[class]);
+        self.rtt.iter().enumerate().map(|(class, count)| (end(class), count.load(Relaxed))).collect()
     }
 
     /// The class that holds this share of the round trips.

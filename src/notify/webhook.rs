@@ -61,6 +61,12 @@ impl TargetHandle {
     pub fn counts(&self) -> Counts {
         self.outbox.counts()
     }
+
+    /// A way to read that later, also when this has gone.
+    pub fn reader(&self) -> impl Fn() -> Counts + Send + use<> {
+        let outbox = Arc::clone(&self.outbox);
+        move || outbox.counts()
+    }
 }
 
 /// Starts telling one target what is heard, in a task of its own. Needs a tokio runtime.

@@ -6,13 +6,15 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Loaded;
-use crate::exchange::{FaultReport, Hearing, Publication};
+use crate::exchange::{FaultReport, Hearing};
 use crate::field::Field;
 use crate::notify::{self, Common, SetupFault, Texts};
 use crate::nut;
 use crate::nut::options::NutOptions;
 use crate::runtime::Ears;
 use crate::runtime::control::{Listening, People, Recordings, Served, socket_in};
+use crate::runtime::measure;
+use crate::runtime::screen::BoardScreen;
 use crate::runtime::supervise::supervise;
 use crate::runtime::tap::Taps;
 use crate::safety::alarm::AlarmChange;
@@ -23,9 +25,9 @@ use crate::sinks::influx::options::InfluxOptions;
 use crate::sinks::influx::{self, Content};
 use crate::sinks::mqtt;
 use crate::units::Now;
+use crate::web;
 use crate::web::options::WebOptions;
-use crate::web::{self, Screen};
-use crate::wire::{Board, text};
+use crate::wire::text;
 
 /// Starts MQTT, InfluxDB, webhooks, mail and heartbeats, as far as they are configured.
 pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>) {
@@ -41,6 +43,7 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
                 at.inbox.clone(),
                 stop.clone(),
             );
+            measure::mqtt(&at.sources, Arc::clone(handle.counters()), handle.spool().cloned());
             async move {
                 // Cancelled also when this is dropped, so that no half of it lives on beside a new one.
                 let _ends_all = stop.drop_guard();
@@ -66,11 +69,21 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         stop: ears.stop.clone(),
     };
     for options in loaded.webhooks.clone() {
-        let start = move |common: &Common, hearing| Ok(notify::spawn(&options, common, hearing)?.task);
+        let sources = ears.sources.clone();
+        let start = move |common: &Common, hearing| {
+            let handle = notify::spawn(&options, common, hearing)?;
+            measure::target(&sources, handle.name.clone(), handle.reader());
+            Ok(handle.task)
+        };
         edges.spawn(supervise("webhook", ears.clone(), target(ears, &common, start)));
     }
     for options in loaded.mails.clone() {
-        let start = move |common: &Common, hearing| Ok(notify::spawn_mail(&options, common, hearing)?.task);
+        let sources = ears.sources.clone();
+        let start = move |common: &Common, hearing| {
+            let handle = notify::spawn_mail(&options, common, hearing)?;
+            measure::target(&sources, handle.name.clone(), handle.reader());
+            Ok(handle.task)
+        };
         edges.spawn(supervise("mail", ears.clone(), target(ears, &common, start)));
     }
     for options in loaded.heartbeats.clone() {
@@ -91,6 +104,10 @@ fn spawn_influx(
     edges.spawn(supervise("influx", ears.clone(), move || {
         let (site, facts, stop) = (Arc::clone(&at.site), at.facts.subscribe(), at.stop.child_token());
         let started = influx::spawn(&options, content.clone(), site, facts, faults.clone(), stop);
+        if let Ok(handle) = &started {
+            let sink = if content == Content::History { "influx" } else { "influx-events" };
+            measure::influx(&at.sources, sink, handle.reader());
+        }
         let faults = faults.clone();
         async move {
             match started {
@@ -154,7 +171,13 @@ pub(super) fn spawn_web(
                 None => TcpListener::bind(address).await,
             };
             let Ok(listener) = listener else { return false };
-            let screen = Box::new(BoardScreen(Board::new(Arc::clone(&at.site), at.boot.clone())));
+            let screen = BoardScreen::new(
+                Arc::clone(&at.site),
+                at.boot.clone(),
+                at.sources.clone(),
+                options.metrics_cells,
+            );
+            let screen = Box::new(screen);
             let mut page = web::serve(listener, options, at.site, screen, hearing, at.inbox, at.stop, banner);
             page.finished().await.is_ok()
         }
@@ -216,20 +239,6 @@ pub(super) async fn spawn_control(
             true
         }
     }));
-}
-
-/// The board, as the page sees it.
-struct BoardScreen(Board);
-
-impl Screen for BoardScreen {
-    fn apply(&mut self, publication: &Publication) -> Option<serde_json::Value> {
-        self.0.apply(publication);
-        self.0.patch(publication)
-    }
-
-    fn snapshot(&self) -> serde_json::Value {
-        self.0.snapshot()
-    }
 }
 
 /// What people read in webhooks.

@@ -11,7 +11,9 @@ pub mod control;
 mod dispatch;
 mod edges;
 mod log;
+mod measure;
 mod safety_loop;
+mod screen;
 mod supervise;
 mod tap;
 mod watchdog;
@@ -30,6 +32,7 @@ use crate::config::Loaded;
 use crate::exchange::{Hearing, INPUTS_QUEUED_MAX, Inbox, PUBLICATIONS_QUEUED_MAX, Publication};
 use crate::field::Field;
 use crate::field::learnt::Learnt;
+use crate::metrics::Sources;
 use crate::safety::Safety;
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
@@ -116,22 +119,10 @@ impl Daemon {
         let (orders, ordered) = mpsc::channel(ORDERS_QUEUED_MAX);
         let site = Arc::clone(&loaded.site);
 
-        let listener = match &loaded.web {
-            Some(options) => Some(
-                TcpListener::bind(options.listen)
-                    .await
-                    .map_err(|error| StartFault::Listen { address: options.listen, error })?,
-            ),
-            None => None,
-        };
-        let nut = match &loaded.nut {
-            Some(options) => Some(
-                TcpListener::bind(options.listen)
-                    .await
-                    .map_err(|error| StartFault::ListenNut { address: options.listen, error })?,
-            ),
-            None => None,
-        };
+        let address = loaded.web.as_ref().map(|options| options.listen);
+        let listener = listen(address, |address, error| StartFault::Listen { address, error }).await?;
+        let address = loaded.nut.as_ref().map(|options| options.listen);
+        let nut = listen(address, |address, error| StartFault::ListenNut { address, error }).await?;
         let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
         let patience = patience(&site);
         let learnt = Learnt::at(loaded.state_dir.join(LEARNT_FILE));
@@ -142,6 +133,9 @@ impl Daemon {
         journal.remember(safety.memory());
         let (tap, taps) = Tap::new();
         let clock = Arc::new(ClockStatus::default());
+        let watchdog = Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime);
+        let sources = Sources::default();
+        measure::process(&sources, &field, watchdog.pings());
         let safety = SafetyLoop {
             safety,
             inbox: inputs,
@@ -150,7 +144,7 @@ impl Daemon {
             journal: Arc::clone(&journal),
             tap,
             clock: Arc::clone(&clock),
-            watchdog: Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime),
+            watchdog,
             stop: stop.child_token(),
         };
         let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -162,6 +156,7 @@ impl Daemon {
             site: Arc::clone(&site),
             inbox: inbox.clone(),
             boot,
+            sources: sources.clone(),
             stop: stop.clone(),
         };
         let watch = clock_watch::watch(clock, loaded.clock.clone(), inbox.clone(), stop.child_token());
@@ -218,7 +213,18 @@ struct Ears {
     site: Arc<Site>,
     inbox: Inbox,
     boot: String,
+    /// Where what edges count is read.
+    sources: Sources,
     stop: CancellationToken,
+}
+
+/// Listens where one is to listen.
+async fn listen(
+    address: Option<SocketAddr>,
+    fault: impl FnOnce(SocketAddr, std::io::Error) -> StartFault,
+) -> Result<Option<TcpListener>, StartFault> {
+    let Some(address) = address else { return Ok(None) };
+    TcpListener::bind(address).await.map(Some).map_err(|error| fault(address, error))
 }
 
 fn open_journal(

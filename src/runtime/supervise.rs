@@ -47,6 +47,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::metrics::Sources;
     use crate::safety::site::Site;
     use tokio::sync::{broadcast, mpsc};
     use tokio_util::sync::CancellationToken;
@@ -55,7 +56,14 @@ mod tests {
     async fn p11_an_edge_that_panics_is_told_of_and_started_again_and_the_loop_goes_on() {
         let (inbox, mut said) = mpsc::channel(8);
         let (facts, site) = (broadcast::Sender::new(1), Arc::new(Site::default()));
-        let ears = Ears { facts, site, inbox, boot: String::new(), stop: CancellationToken::new() };
+        let ears = Ears {
+            facts,
+            site,
+            inbox,
+            boot: String::new(),
+            sources: Sources::default(),
+            stop: CancellationToken::new(),
+        };
         let made = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&made);
         let edge = move || {

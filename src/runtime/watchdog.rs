@@ -3,6 +3,7 @@
 //! A dead disk must not cause a restart loop, so the journal is no condition: it fails by an alarm (R16).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sd_notify::NotifyState;
 
@@ -22,11 +23,18 @@ pub(super) struct Watchdog {
     polls_seen: u64,
     advanced: Uptime,
     fed: Uptime,
+    /// Times that systemd was told.
+    pings: Arc<AtomicU64>,
 }
 
 impl Watchdog {
     pub(super) fn new(polls: PollCount, patience: Millis, now: Uptime) -> Self {
-        Self { polls, patience, polls_seen: 0, advanced: now, fed: Uptime(0) }
+        Self { polls, patience, polls_seen: 0, advanced: now, fed: Uptime(0), pings: Arc::default() }
+    }
+
+    /// Counts how often systemd was told.
+    pub(super) fn pings(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.pings)
     }
 
     /// Called once a scan by the loop itself.
@@ -42,6 +50,7 @@ impl Watchdog {
             return;
         }
         self.fed = now;
+        self.pings.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = sd_notify::notify(&[NotifyState::Watchdog]) {
             tracing::debug!(%error, "systemd was not told");
         }
@@ -56,7 +65,6 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn it_goes_hungry_when_polling_stands_still_and_recovers_when_it_goes_on() {

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::exchange::{Hearing, Publication};
+use crate::metrics::Form;
 use crate::units::Millis;
-use crate::web::Screen;
+use crate::web::{Readiness, Screen};
 
 /// Frames a follower may be behind before it gets the whole state again.
 const FRAMES_QUEUED_MAX: usize = 256;
@@ -57,6 +58,16 @@ impl Hub {
     /// Everything, as a JSON object.
     pub(super) fn state(&self) -> Bytes {
         self.state_of(&mut self.view())
+    }
+
+    /// Everything that is counted and measured.
+    pub(super) fn metrics(&self, form: Form) -> String {
+        self.view().screen.metrics(form)
+    }
+
+    /// Whether each part that is needed works.
+    pub(super) fn readiness(&self) -> Vec<Readiness> {
+        self.view().screen.readiness()
     }
 
     /// The whole state as a frame, and the frames that follow it.

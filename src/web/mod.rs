@@ -27,17 +27,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{Hearing, Inbox, Publication};
+use crate::metrics::Form;
 use crate::safety::site::Site;
 use gate::{Gate, Peer};
 use hub::Hub;
@@ -70,6 +73,29 @@ pub trait Screen: Send {
     fn apply(&mut self, publication: &Publication) -> Option<serde_json::Value>;
     /// Everything, as a JSON object.
     fn snapshot(&self) -> serde_json::Value;
+    /// Everything that is counted and measured, for Prometheus.
+    fn metrics(&self, form: Form) -> String;
+    /// Whether each part that is needed works.
+    fn readiness(&self) -> Vec<Readiness>;
+}
+
+/// One thing that must work before this gateway can be relied on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// What.
+    pub check: &'static str,
+    /// Whether it does.
+    pub ok: bool,
+    /// What is wrong, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Readiness {
+    /// A check, and why it fails if it does.
+    pub fn of(check: &'static str, ok: bool, why: impl FnOnce() -> String) -> Self {
+        Self { check, ok, why: (!ok).then(why) }
+    }
 }
 
 /// Why the page ended without having been told to.
@@ -167,6 +193,8 @@ fn router(app: App) -> Router {
     }
     router
         .route("/livez", get(async || ([(header::CACHE_CONTROL, "no-store")], "ok\n")))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .route("/api/v1/state", get(state))
         .route("/api/v1/events", get(events::follow))
         .route("/api/v1/alarms/{id}/{verb}", post(ask::alarm))
@@ -184,4 +212,19 @@ fn router(app: App) -> Router {
 async fn state(State(app): State<App>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (headers, app.hub.state()).into_response()
+}
+
+async fn readyz(State(app): State<App>) -> Response {
+    let checks = app.hub.readiness();
+    let ready = checks.iter().all(|check| check.ok);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Json(json!({ "ready": ready, "checks": checks }));
+    (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = Form::accepted(accept.unwrap_or_default());
+    let head = [(header::CONTENT_TYPE, form.content_type()), (header::CACHE_CONTROL, "no-store")];
+    (head, app.hub.metrics(form)).into_response()
 }

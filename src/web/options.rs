@@ -9,6 +9,8 @@ use secrecy::SecretString;
 pub struct WebOptions {
     /// Loopback unless configured otherwise.
     pub listen: SocketAddr,
+    /// Whether each cell of a battery has metrics of its own: thousands of series.
+    pub metrics_cells: bool,
     /// People who may do more than look; each with a token of their own.
     pub operators: Vec<OperatorOptions>,
 }

@@ -28,6 +28,12 @@ impl Screen for Counting {
     fn snapshot(&self) -> Json {
         json!({ "v": 1, "seq": self.0 })
     }
+    fn metrics(&self, form: Form) -> String {
+        format!("{form:?} {}", self.0)
+    }
+    fn readiness(&self) -> Vec<Readiness> {
+        vec![Readiness::of("told", 0 < self.0, || "nothing was told".to_owned())]
+    }
 }
 
 struct Plant {
@@ -43,7 +49,11 @@ impl Plant {
         let (inbox, asked) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let operator = options::OperatorOptions { name: "ann".into(), token: TOKEN.into() };
-        let options = WebOptions { listen: listener.local_addr().unwrap(), operators: vec![operator] };
+        let options = WebOptions {
+            listen: listener.local_addr().unwrap(),
+            metrics_cells: false,
+            operators: vec![operator],
+        };
         let banner = Some("DEMO".to_owned());
         let screen = Box::new(Counting(0));
         let web = serve(listener, options, Arc::new(site()), screen, hearing, inbox, stop.clone(), banner);
@@ -185,7 +195,9 @@ const ASKS: [(&str, &str); 12] = [
 async fn everybody_may_look_and_every_reply_is_locked_down() {
     let plant = Plant::new().await;
     let assets = assets::ALL.iter().map(|asset| asset.path);
-    for path in assets.chain(["/livez", "/api/v1/state", "/nowhere", "/..%2f..%2fetc/passwd", "/%00"]) {
+    for path in
+        assets.chain(["/livez", "/metrics", "/api/v1/state", "/nowhere", "/..%2f..%2fetc/passwd", "/%00"])
+    {
         let reply = plant.get(path).await.to_lowercase();
         let found = if path.starts_with("/nowhere") || path.contains('%') { 404 } else { 200 };
         assert_eq!(status(&reply), found, "{path}: {reply}");
@@ -320,6 +332,38 @@ async fn slow_heads_are_closed_in_time_and_slow_bodies_are_told_so() {
     let body_took = crate::clock::uptime().since(begun);
     assert!(Millis(4900) <= head_took && head_took < Millis(9000), "{head_took}");
     assert!(Millis(9900) <= body_took && body_took < Millis(15_000), "{body_took}");
+}
+
+#[tokio::test]
+async fn it_is_ready_when_every_check_holds_and_says_which_does_not() {
+    let plant = Plant::new().await;
+    let reply = plant.get("/readyz").await;
+    assert_eq!(status(&reply), 503, "{reply}");
+    assert!(
+        reply.ends_with(r#"{"checks":[{"check":"told","ok":false,"why":"nothing was told"}],"ready":false}"#)
+    );
+    let (mut stream, _) = plant.follow().await;
+    plant.publish(5);
+    read_until(&mut stream, &["event: patch"]).await;
+    let reply = plant.get("/readyz").await;
+    assert_eq!(status(&reply), 200, "{reply}");
+    assert!(reply.ends_with(r#"{"checks":[{"check":"told","ok":true}],"ready":true}"#), "{reply}");
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_form_that_the_scraper_takes_and_to_no_foreign_host() {
+    let plant = Plant::new().await;
+    let scrape = async |host: &str, accept: &str| {
+        plant.send(&format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n")).await
+    };
+    let reply = scrape("localhost", "text/plain").await;
+    assert!(reply.contains("text/plain; version=0.0.4") && reply.ends_with("Classic 0"), "{reply}");
+    let reply = scrape("localhost", "application/openmetrics-text;version=1.0.0,*/*;q=0.1").await;
+    assert!(
+        reply.contains("application/openmetrics-text; version=1.0.0") && reply.ends_with("Open 0"),
+        "{reply}"
+    );
+    assert_eq!(status(&scrape("evil.example", "*/*").await), 421);
 }
 
 #[tokio::test]

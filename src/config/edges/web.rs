@@ -17,6 +17,7 @@ const TOKEN_CHARS_MIN: usize = 16;
 
 pub(super) fn read(desk: &mut Desk, mut table: Table, env: Environment) -> Option<WebOptions> {
     let listen = table.need(desk, "listen", value::text);
+    let metrics_cells = table.may(desk, "metrics_cells", value::flag).unwrap_or(false);
     let mut names = Names::new("operator");
     let mut operators: Vec<OperatorOptions> = Vec::new();
     for (index, mut table) in table.tables(desk, "operator").into_iter().enumerate() {
@@ -48,5 +49,5 @@ pub(super) fn read(desk: &mut Desk, mut table: Table, env: Environment) -> Optio
             .label("not loopback")
             .help("add `[[web.operator]]`, or listen on 127.0.0.1");
     }
-    Some(WebOptions { listen: address, operators })
+    Some(WebOptions { listen: address, metrics_cells, operators })
 }

@@ -9,6 +9,7 @@ use crate::exchange::Publication;
 use crate::field::ask::Asker as _;
 use crate::field::options::Endpoint;
 use crate::field::profile::Table;
+use crate::metrics::Sources;
 use crate::runtime::Ears;
 use crate::safety::Safety;
 use crate::safety::fact::{Input, Output};
@@ -54,7 +55,14 @@ fn people(stop: &CancellationToken) -> Arc<People> {
     let (inbox, mut inputs) = mpsc::channel::<Vec<Input>>(8);
     let (facts, _) = broadcast::channel(64);
     let (boot, stop) = ("B1".to_owned(), stop.clone());
-    let ears = Ears { facts: facts.clone(), site: Arc::clone(&site), inbox, boot, stop };
+    let ears = Ears {
+        facts: facts.clone(),
+        site: Arc::clone(&site),
+        inbox,
+        boot,
+        sources: Sources::default(),
+        stop,
+    };
     let people = Arc::new(People::new(ears));
     tokio::spawn(Arc::clone(&people).hear(facts.subscribe()));
     tokio::spawn(async move {

@@ -62,6 +62,12 @@ impl InfluxHandle {
         self.outbox.counts()
     }
 
+    /// A way to read the counters later, also when this has gone.
+    pub fn reader(&self) -> impl Fn() -> (Counts, Option<Arc<SpoolCounters>>) + Send + use<> {
+        let outbox = Arc::clone(&self.outbox);
+        move || (outbox.counts(), outbox.spool.as_ref().map(Spool::counters).cloned())
+    }
+
     /// What became of entries of the spool, where there is one.
     #[must_use]
     pub fn spool(&self) -> Option<&Arc<SpoolCounters>> {

@@ -52,6 +52,10 @@ pub const fn state_word(phase: &Phase) -> &'static str {
     }
 }
 
+/// All words of [`state_word`].
+pub const STATE_WORDS: [&str; 9] =
+    ["idle", "countdown", "rereading", "executing", "verifying", "held", "done", "failed", "aborted"];
+
 /// True from the countdown until the run comes to an end; a run that is held is under way.
 #[must_use]
 pub const fn under_way(phase: &Phase) -> bool {

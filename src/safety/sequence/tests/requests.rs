@@ -196,6 +196,22 @@ fn a_held_run_goes_on_with_what_was_never_commanded_and_after_what_was() {
 }
 
 #[test]
+fn who_goes_on_after_a_stage_has_told_the_next_one() {
+    for state in [StageState::Failed(StageFault::NoEffect(OPEN)), StageState::Verified] {
+        let first = Stage { on_fail: OnFail::Hold, ..stage("open") };
+        let next = Stage { when: StageWhen::ByPersons(1), ..stage("open more") };
+        let mut bench = Bench::new(Sequence { countdown: Millis(0), ..sequence(vec![first, next]) });
+        bench.reads(HEAT, HOT);
+        bench.answer(Err(DriveFault::NotAllowed));
+        let Phase::Run(run) = &mut bench.core.sequences.tracks[0].state.phase else { panic!("a run") };
+        run.stages[0] = state;
+        bench.ask("kim", SELECT).unwrap();
+        bench.ask("kim", START).unwrap();
+        assert_eq!(bench.orders.last().map(|order| order.stage), Some(1), "{state:?}: asked once, not twice");
+    }
+}
+
+#[test]
 fn a_held_run_goes_on_after_a_stage_by_what_became_of_it() {
     // What the second stage is told about the first: its state, whether it was commanded, how many persons.
     let table = [

@@ -63,13 +63,13 @@ fn points(board: &Board, cells: bool, samples: &mut Samples) {
             Reading::NeverSeen | Reading::Bad { .. } => ("bad", None),
         };
         *qualities.entry((room, quality)).or_default() += 1;
-        let (Some(value), Some((metric, factor))) = (value, measured(&point.name, point.unit)) else {
+        let (Some(value), Some((metric, divisor))) = (value, measured(&point.name, point.unit)) else {
             continue;
         };
         if cells || !is_cell(&point.name) {
             let labels =
                 [("room", room.clone()), ("device", device.name.clone()), ("point", point.name.clone())];
-            samples.put(metric, labels, value * factor);
+            samples.put(metric, labels, value / divisor);
         }
     }
     for ((room, quality), count) in qualities {
@@ -77,18 +77,18 @@ fn points(board: &Board, cells: bool, samples: &mut Samples) {
     }
 }
 
-/// The metric of a point, and what its value is multiplied by: base units alone, but for gases.
+/// The metric of a point, and what its value is divided by: base units alone, but for gases.
 fn measured(name: &str, unit: Unit) -> Option<(&'static Metric, f64)> {
     Some(match unit {
         Unit::Celsius => (&metric::TEMPERATURE, 1.0),
         Unit::Volt => (&metric::VOLTAGE, 1.0),
         Unit::Ampere => (&metric::CURRENT, 1.0),
         Unit::Watt => (&metric::POWER_WATTS, 1.0),
-        Unit::Percent if name.split('-').any(|word| word == "soc") => (&metric::STATE_OF_CHARGE, 0.01),
-        Unit::Percent => (&metric::SHARE, 0.01),
-        Unit::PercentLfl => (&metric::GAS_LFL, 0.01),
+        Unit::Percent if name.split('-').any(|word| word == "soc") => (&metric::STATE_OF_CHARGE, 100.0),
+        Unit::Percent => (&metric::SHARE, 100.0),
+        Unit::PercentLfl => (&metric::GAS_LFL, 100.0),
         Unit::Ppm => (&metric::GAS_PPM, 1.0),
-        Unit::ObscurationPerMetre => (&metric::OBSCURATION, 0.01),
+        Unit::ObscurationPerMetre => (&metric::OBSCURATION, 100.0),
         _ => return None,
     })
 }

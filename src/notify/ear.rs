@@ -90,6 +90,7 @@ impl Ear {
                 | Fact::Waiver(_)
                 | Fact::Gap { .. }
                 | Fact::ClockStepped { .. }
+                | Fact::Commanded(_)
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

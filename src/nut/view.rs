@@ -121,6 +121,7 @@ impl View {
                 | Fact::Notice(_)
                 | Fact::Gap { .. }
                 | Fact::ClockStepped { .. }
+                | Fact::Commanded(_)
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

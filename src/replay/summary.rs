@@ -85,6 +85,7 @@ impl Firsts {
                 | Fact::Waiver(_)
                 | Fact::Gap { .. }
                 | Fact::ClockStepped { .. }
+                | Fact::Commanded(_)
                 | Fact::Proposed { .. }
                 | Fact::Followed { .. }
                 | Fact::Refused { .. } => {}

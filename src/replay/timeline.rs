@@ -161,6 +161,10 @@ fn of_fact(site: &Site, fact: &Fact) -> Option<Said> {
             let said = format!("nothing was judged for {}: all data counts as stale", text::span(*lasted));
             (Kind::Gap, site.gateway.clone(), Level::Watch, "gap", said)
         }
+        Fact::Commanded(it) => {
+            let said = text::command(&it.by, &it.actor, &it.verb, &it.target, &it.rejected);
+            (Kind::Request, it.by.to_string(), Level::Normal, "command", said)
+        }
         Fact::ClockStepped { by_ms } => {
             (Kind::Gap, site.gateway.clone(), Level::Normal, "clock-stepped", text::clock_stepped(*by_ms))
         }

@@ -74,6 +74,9 @@ fn log_fact(site: &Site, fact: &Fact) {
             );
         }
         Fact::Waiver(change) => tracing::warn!(text = text::waiver_change(site, change), "put aside"),
+        Fact::Commanded(it) => {
+            tracing::info!("{}", text::command(&it.by, &it.actor, &it.verb, &it.target, &it.rejected));
+        }
         Fact::ClockStepped { by_ms } => tracing::warn!("{}", text::clock_stepped(*by_ms)),
         Fact::Gap { lasted } => tracing::warn!(lasted_ms = lasted.0, "the loop was held up"),
         Fact::Proposed { by, request, .. } => {

@@ -87,7 +87,7 @@ impl SafetyLoop {
                 Input::Delivered { sequence, notice, target, taken } => {
                     self.journal.delivered(*sequence, *notice, target, *taken);
                 }
-                Input::Sampled { .. } | Input::Asked { .. } | Input::Logins { .. } => {}
+                Input::Sampled { .. } | Input::Asked { .. } | Input::Logins { .. } | Input::Commanded(_) => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::safety::reading::{ReadFault, Reading};
 use crate::safety::risk::outlook::OutlookChange;
 use crate::safety::risk::{Finding, LevelChange};
 use crate::safety::sequence::{Notice, RunId, SequenceChange};
-use crate::safety::site::{ActionId, AlarmId, PointId, RuleId, SequenceId, SystemFault};
+use crate::safety::site::{ActionId, AlarmId, PointId, RoomId, RuleId, SequenceId, SystemFault};
 use crate::safety::waiver::WaiverChange;
 use crate::units::{Millis, Uptime, Value};
 
@@ -58,6 +58,9 @@ pub enum Input {
         /// Failing now?
         failing: bool,
     },
+    /// Something was asked over a way that does not tell who speaks. What is followed of it comes as `Asked` too; this
+    /// moves nothing, it is kept and told.
+    Commanded(Box<CommandRecord>),
     /// A notice came to its end at one of those who are told. It moves nothing; it is kept.
     Delivered {
         /// The sequence it was about.
@@ -69,6 +72,29 @@ pub enum Input {
         /// Taken by the receiver? If not, it was given up.
         taken: bool,
     },
+}
+
+/// What was asked over a way that does not tell who speaks, and what was answered: for the record (R15 bears on none of it).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// The room it was said to.
+    pub room: RoomId,
+    /// The way, and the key that has signed it where one has: `mqtt`, `mqtt:console`.
+    pub by: Operator,
+    /// Who, as the sender claims.
+    pub actor: Arc<str>,
+    /// What, as it was said.
+    pub verb: Arc<str>,
+    /// Of what, as it was said.
+    pub target: Arc<str>,
+    /// Its id, as it was said.
+    pub id: Arc<str>,
+    /// Why, as the sender says.
+    pub reason: Arc<str>,
+    /// Why it was rejected, by a word of the closed list; empty: accepted.
+    pub rejected: Arc<str>,
+    /// How many rejected ones before it were not recorded, being too many.
+    pub unrecorded: u64,
 }
 
 /// A person, by the name the configuration gives.
@@ -286,6 +312,8 @@ pub enum Fact {
         /// By how many milliseconds, beyond what the monotonic clock counted; negative: back.
         by_ms: i64,
     },
+    /// Something was asked over a way that does not tell who speaks, and answered.
+    Commanded(Box<CommandRecord>),
     /// The first of two persons asked for this; another one must ask the same by then.
     Proposed {
         /// Who.

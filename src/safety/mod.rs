@@ -446,6 +446,7 @@ impl People<'_> {
     fn heed(self, input: &Input, scene: &Scene<'_>, out: &mut Vec<Output>) {
         match input {
             Input::Sampled { .. } | Input::Delivered { .. } => {}
+            Input::Commanded(record) => out.push(Output::Fact(Fact::Commanded(record.clone()))),
             Input::Logins { ups, at, count } => self.sequences.logged_in(ups, *at, *count),
             Input::Answered { order, at, result } => {
                 self.sequences.answered(scene, *order, *at, *result, out);

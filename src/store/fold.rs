@@ -72,6 +72,7 @@ impl Fold {
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
             | Fact::ClockStepped { .. }
+            | Fact::Commanded(_)
             | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
@@ -122,6 +123,7 @@ impl Fold {
             | Body::LoneVote { .. }
             | Body::Gap { .. }
             | Body::ClockStepped { .. }
+            | Body::Commanded { .. }
             | Body::Proposed { .. }
             | Body::Followed { .. }
             | Body::Refused { .. }

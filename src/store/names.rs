@@ -3,7 +3,7 @@
 //! Names are unique within a site, except those of points, which are `device/point`. A name that the present
 //! configuration no longer has is found as nothing, never as something else.
 
-use crate::safety::site::{AlarmId, FeedId, PointId, RuleId, SequenceId, Site};
+use crate::safety::site::{AlarmId, FeedId, PointId, RoomId, RuleId, SequenceId, Site};
 
 /// `device/point`; `?` for an id that is none of this site's.
 pub(super) fn of_point(site: &Site, id: PointId) -> String {
@@ -39,6 +39,10 @@ pub(super) fn to_feed(site: &Site, group: &str, name: &str) -> Option<FeedId> {
 }
 
 /// The alarm's name.
+pub(super) fn of_room(site: &Site, id: RoomId) -> String {
+    site.rooms.get(id.index()).map_or_else(|| "?".to_owned(), |room| room.name.clone())
+}
+
 pub(super) fn of_alarm(site: &Site, id: AlarmId) -> String {
     site.alarms.get(id.index()).map_or_else(|| "?".to_owned(), |alarm| alarm.name.clone())
 }

@@ -85,6 +85,18 @@ pub enum Body {
     Waiver { what: String, now: Option<WaiverWire>, ended_by: Option<String> },
     /// The loop was held up.
     Gap { lasted: u64 },
+    /// Something was asked over a way that does not tell who speaks.
+    Commanded {
+        room: String,
+        by: String,
+        actor: String,
+        verb: String,
+        target: String,
+        id: String,
+        reason: String,
+        rejected: String,
+        unrecorded: u64,
+    },
     /// The wall clock was set by so many milliseconds.
     ClockStepped { by: i64 },
     /// The first of two persons asked.
@@ -186,6 +198,7 @@ pub(super) fn is_kept(fact: &Fact) -> bool {
         | Fact::Waiver(_)
         | Fact::Gap { .. }
         | Fact::ClockStepped { .. }
+        | Fact::Commanded(_)
         | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => true,
@@ -217,6 +230,17 @@ impl Body {
                 ended_by: change.ended_by.as_deref().map(str::to_owned),
             },
             Fact::Gap { lasted } => Self::Gap { lasted: lasted.0 },
+            Fact::Commanded(it) => Self::Commanded {
+                room: names::of_room(site, it.room),
+                by: it.by.to_string(),
+                actor: it.actor.to_string(),
+                verb: it.verb.to_string(),
+                target: it.target.to_string(),
+                id: it.id.to_string(),
+                reason: it.reason.to_string(),
+                rejected: it.rejected.to_string(),
+                unrecorded: it.unrecorded,
+            },
             Fact::ClockStepped { by_ms } => Self::ClockStepped { by: *by_ms },
             Fact::Proposed { by, request, until } => {
                 Self::Proposed { by: by.to_string(), request: request_of(site, request), until: until.0 }
@@ -283,12 +307,20 @@ impl Body {
             Self::Waiver { .. } => 17,
             Self::Delivered { .. } => 20,
             Self::ClockStepped { .. } => 21,
+            Self::Commanded { .. } => 22,
         }
     }
 
     /// Whether it may wait for the next sync: it explains a decision, but is none.
     pub(super) const fn is_routine(&self) -> bool {
-        matches!(self, Self::Level { .. } | Self::Finding(_) | Self::Gap { .. } | Self::ClockStepped { .. })
+        matches!(
+            self,
+            Self::Level { .. }
+                | Self::Finding(_)
+                | Self::Gap { .. }
+                | Self::ClockStepped { .. }
+                | Self::Commanded { .. }
+        )
     }
 }
 

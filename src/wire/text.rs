@@ -38,6 +38,15 @@ pub fn span(span: Millis) -> String {
     }
 }
 
+/// Something that was asked over a way that does not tell who speaks: `rejected` is why, or empty.
+#[must_use]
+pub fn command(by: &str, actor: &str, verb: &str, target: &str, rejected: &str) -> String {
+    let claimed = if actor.is_empty() { String::new() } else { format!(" (says: {actor})") };
+    let about = if target.is_empty() { String::new() } else { format!(" {target}") };
+    let result = if rejected.is_empty() { "accepted".to_owned() } else { format!("rejected, {rejected}") };
+    format!("{by}{claimed}: {verb}{about}: {result}")
+}
+
 /// What it means that the wall clock was set by so many milliseconds.
 #[must_use]
 pub fn clock_stepped(by_ms: i64) -> String {

@@ -12,6 +12,12 @@ pub fn rfc3339(wall: WallTime) -> String {
     format!("{at:.3}")
 }
 
+/// The moment that a label says; `None` if it is none.
+#[must_use]
+pub fn parse(label: &str) -> Option<WallTime> {
+    label.parse::<Timestamp>().ok().map(|at| WallTime(at.as_millisecond()))
+}
+
 /// The label of a moment of the monotonic clock, past or to come, as the wall clock reads now.
 #[must_use]
 pub fn wall_at(now: Now, at: Uptime) -> WallTime {
@@ -29,6 +35,15 @@ mod tests {
         assert_eq!(rfc3339(WallTime(1_795_369_325_120)), "2026-11-22T17:42:05.120Z");
         assert_eq!(rfc3339(WallTime(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(WallTime(-1)), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_label_is_read_back_whatever_its_offset_and_nothing_else_is() {
+        assert_eq!(parse("2026-11-22T17:42:05.120Z"), Some(WallTime(1_795_369_325_120)));
+        assert_eq!(parse("2026-11-22T18:42:05.120+01:00"), Some(WallTime(1_795_369_325_120)));
+        for bad in ["", "now", "2026-11-22", "2026-11-22T17:42:05", "1795369325"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

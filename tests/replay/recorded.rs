@@ -57,6 +57,7 @@ fn said(site: &Site, at: Uptime, fact: &Fact) -> Option<(u64, String)> {
         | Fact::AlarmFigures(_)
         | Fact::Gap { .. }
         | Fact::ClockStepped { .. }
+        | Fact::Commanded(_)
         | Fact::Proposed { .. }
         | Fact::Followed { .. }
         | Fact::Refused { .. } => {

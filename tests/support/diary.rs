@@ -88,6 +88,7 @@ pub(crate) fn entry(plant: &Plant, ms: u64, output: &Output) -> Option<Entry> {
             of("waiver", change.what.key(site), says)
         }
         Fact::Gap { lasted } => of("loop", "gap".into(), format!("held up for {lasted}")),
+        Fact::Commanded(it) => of("command", it.verb.to_string(), format!("{}, {}", it.by, it.rejected)),
         Fact::ClockStepped { by_ms } => of("loop", "clock".into(), format!("stepped by {by_ms} ms")),
         Fact::Proposed { by, request, .. } => {
             of("request", request_words(request).into(), format!("proposed, {by}"))

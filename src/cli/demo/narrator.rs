@@ -88,6 +88,7 @@ impl Narrator {
             | Fact::Outlook(_)
             | Fact::Gap { .. }
             | Fact::ClockStepped { .. }
+            | Fact::Commanded(_)
             | Fact::Followed { .. } => {}
         }
     }

@@ -38,6 +38,9 @@ pub(super) fn names(record: &Record, name: &str) -> bool {
         | Body::Refused { by, request, .. } => named(by) || named(subject(request)),
         Body::Intent { sequence, action, .. } => named(sequence) || named(action),
         Body::Fault { fault, .. } => named(fault),
+        Body::Commanded { room, by, actor, target, .. } => {
+            [room, by, actor, target].into_iter().any(|it| named(it))
+        }
         Body::Delivered { sequence, target, .. } => named(sequence) || named(target),
     }
 }
@@ -88,6 +91,10 @@ fn sentence(body: &Body) -> String {
             format!("aside      {what} ended{}", who(ended_by.as_deref()))
         }
         Body::Gap { lasted } => format!("gap        the loop was held up for {lasted} ms"),
+        Body::Commanded { by, actor, verb, target, rejected, .. } => {
+            let what = crate::wire::text::command(by, actor, verb, target, rejected);
+            format!("command    {what}")
+        }
         Body::ClockStepped { by } => format!("clock      {}", crate::wire::text::clock_stepped(*by)),
         Body::Proposed { by, request, .. } => {
             format!("proposed   {by}: {}, as the first of two", asked(request))

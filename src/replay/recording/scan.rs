@@ -8,12 +8,14 @@
 //! others  head 3, then a byte for the kind
 //! ```
 
+use std::sync::Arc;
+
 use crate::replay::Step;
 use crate::replay::codec::{Bytes, Values, put, put_signed, put_text};
-use crate::safety::fact::{DriveFault, Input, OrderId, Request};
+use crate::safety::fact::{CommandRecord, DriveFault, Input, OrderId, Request};
 use crate::safety::reading::ReadFault;
 use crate::safety::sequence::RunId;
-use crate::safety::site::{AlarmId, PointId, SequenceId, SystemFault};
+use crate::safety::site::{AlarmId, PointId, RoomId, SequenceId, SystemFault};
 use crate::units::{Millis, Now, Uptime, Value, WallTime};
 
 /// What a recorder was too slow for.
@@ -196,6 +198,7 @@ const ASKED: u8 = 1;
 const SYSTEM: u8 = 2;
 const LOGINS: u8 = 3;
 const DELIVERED: u8 = 8;
+const COMMANDED: u8 = 9;
 
 fn put_other(out: &mut Vec<u8>, input: &Input) {
     match input {
@@ -227,6 +230,13 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             let name = SystemFault::TABLE.iter().find(|known| known.0 == *fault).map_or("", |known| known.1);
             put_text(out, name);
             out.push(u8::from(*failing));
+        }
+        Input::Commanded(it) => {
+            out.push(COMMANDED);
+            put(out, u64::from(it.room.0));
+            put(out, it.unrecorded);
+            let texts = [&it.by, &it.actor, &it.verb, &it.target, &it.id, &it.reason, &it.rejected];
+            texts.into_iter().for_each(|text| put_text(out, text));
         }
         Input::Delivered { sequence, notice, target, taken } => {
             out.push(DELIVERED);
@@ -344,6 +354,22 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
             let name = bytes.text()?;
             let fault = SystemFault::TABLE.iter().find(|known| known.1 == name)?.0;
             Some(Input::System { fault, failing: bytes.byte()? == 1 })
+        }
+        COMMANDED => {
+            let (room, unrecorded) = (RoomId(bytes.small()?), bytes.number()?);
+            let mut text = || bytes.text().map(Arc::from);
+            let record = CommandRecord {
+                room,
+                by: text()?,
+                actor: text()?,
+                verb: text()?,
+                target: text()?,
+                id: text()?,
+                reason: text()?,
+                rejected: text()?,
+                unrecorded,
+            };
+            Some(Input::Commanded(Box::new(record)))
         }
         DELIVERED => {
             let (sequence, notice) = (SequenceId(bytes.small()?), bytes.number()?);

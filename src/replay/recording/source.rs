@@ -56,6 +56,7 @@ impl<R: Read> RecordingSource<R> {
             Input::Answered { .. }
             | Input::Logins { .. }
             | Input::System { .. }
+            | Input::Commanded(_)
             | Input::Delivered { .. } => Some(input),
         };
         self.foreign += u64::from(known.is_none());

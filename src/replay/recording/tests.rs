@@ -5,7 +5,7 @@
 use super::*;
 use crate::replay::{Source as _, Step, matched};
 use crate::safety::alarm::{AlarmRecord, AlarmState};
-use crate::safety::fact::{DriveFault, Input, OrderId, Request};
+use crate::safety::fact::{CommandRecord, DriveFault, Input, OrderId, Request};
 use crate::safety::memory::{Memory, SequenceMemory};
 use crate::safety::reading::ReadFault;
 use crate::safety::sequence::spec::Mode;
@@ -71,7 +71,19 @@ fn steps() -> Vec<Step> {
     all.push(Step { now: now(1200), inputs: inputs.chain([logins]).collect() });
     let receipt =
         |taken| Input::Delivered { sequence: SequenceId(1), notice: 7, target: "owners".into(), taken };
-    all.push(Step { now: now(1250), inputs: vec![receipt(true), receipt(false)] });
+    let command = CommandRecord {
+        room: crate::safety::site::RoomId(1),
+        by: "mqtt:console".into(),
+        actor: "j.doe".into(),
+        verb: "abort".into(),
+        target: "cut-rack-1".into(),
+        id: "01KAXQ".into(),
+        reason: "steam".into(),
+        rejected: "stale-revision".into(),
+        unrecorded: 300,
+    };
+    let command = Input::Commanded(Box::new(command));
+    all.push(Step { now: now(1250), inputs: vec![receipt(true), receipt(false), command] });
     // The wall clock steps back by an hour.
     let stepped = Now { wall: WallTime(now(1300).wall.0 - 3_600_000), ..now(1300) };
     all.push(Step { now: stepped, inputs: vec![sample(1, 1290, Ok(23.4)), sample(0, 1290, Ok(-0.1))] });

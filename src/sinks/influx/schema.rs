@@ -59,6 +59,7 @@ pub(super) fn lines_of(site: &Site, publication: &Publication) -> Lines {
             | Fact::Notice(_)
             | Fact::Gap { .. }
             | Fact::ClockStepped { .. }
+            | Fact::Commanded(_)
             | Fact::Proposed { .. }
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}

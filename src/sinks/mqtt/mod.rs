@@ -14,6 +14,7 @@
 pub mod options;
 
 mod client;
+mod command;
 mod connection;
 mod counters;
 mod hear;

@@ -68,3 +68,53 @@ pub struct TlsOptions {
     /// PEM files of our certificate and key.
     pub client: Option<(PathBuf, PathBuf)>,
 }
+
+/// What others may ask over MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandOptions {
+    /// The verbs that are allowed at all.
+    pub allow: Vec<Verb>,
+    /// Whether also what moves nothing must be signed.
+    pub require_signature: bool,
+    /// Where answers may go besides `res/`: beginnings of topics.
+    pub respond_to: Vec<String>,
+    /// Whose signatures are known.
+    pub keys: Vec<KeyOptions>,
+}
+
+/// One key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// Its name in records.
+    pub name: String,
+    /// Ed25519.
+    pub public_key: [u8; 32],
+    /// The verbs that it may sign.
+    pub allow: Vec<Verb>,
+}
+
+/// What may be asked. There is none that arms or cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// An occurrence of an alarm was seen.
+    Ack,
+    /// Do not tell of an alarm for a while.
+    Shelve,
+    /// Tell of it again.
+    Unshelve,
+    /// Stop a run before its point of no return.
+    Abort,
+    /// Tell everything that stands again.
+    Refresh,
+}
+
+impl Verb {
+    /// Every verb with its word in topics and configuration.
+    pub const TABLE: [(&'static str, Self); 5] = [
+        ("ack", Self::Ack),
+        ("shelve", Self::Shelve),
+        ("unshelve", Self::Unshelve),
+        ("abort", Self::Abort),
+        ("refresh", Self::Refresh),
+    ];
+}

@@ -209,6 +209,7 @@ impl Board {
             | Fact::LoneVote { .. }
             | Fact::Gap { .. }
             | Fact::ClockStepped { .. }
+            | Fact::Commanded(_)
             | Fact::Followed { .. }
             | Fact::Refused { .. } => {}
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
-use crate::safety::fact::{Fact, Request};
+use crate::safety::fact::{CommandRecord, Fact, Request};
 use crate::safety::site::{AlarmId, RoomId, SequenceId};
 use crate::safety::waiver::{Waived, WaiverChange};
 use crate::units::Uptime;
@@ -79,6 +79,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let body = json!({ "lasted_ms": lasted.0 });
             Some(event(envelope, place, None, "gateway.gap".to_owned(), &words, body))
         }
+        Fact::Commanded(record) => Some(commanded(envelope, place, record)),
         Fact::ClockStepped { by_ms } => {
             let (kind, body) = ("gateway.clock-stepped".to_owned(), json!({ "by_ms": by_ms }));
             Some(event(envelope, place, None, kind, &text::clock_stepped(*by_ms), body))
@@ -117,6 +118,18 @@ fn waiver(envelope: &Envelope, place: usize, change: &WaiverChange) -> Event {
         "ended_by": change.ended_by.as_deref(),
     });
     event(envelope, place, Some(room), format!("{word}.{ending}"), &text::waiver_change(site, change), body)
+}
+
+/// Something was asked over a way that does not tell who speaks.
+fn commanded(envelope: &Envelope, place: usize, it: &CommandRecord) -> Event {
+    let result = if it.rejected.is_empty() { "accepted" } else { "rejected" };
+    let body = json!({
+        "by": &*it.by, "actor": &*it.actor, "verb": &*it.verb, "target": &*it.target, "id": &*it.id,
+        "reason": &*it.reason, "rejected": (!it.rejected.is_empty()).then_some(&*it.rejected),
+        "unrecorded": it.unrecorded,
+    });
+    let words = text::command(&it.by, &it.actor, &it.verb, &it.target, &it.rejected);
+    event(envelope, place, Some(it.room), format!("command.{result}"), &words, body)
 }
 
 /// The first of two persons has asked.

@@ -199,6 +199,7 @@ impl Referee {
                     | Fact::Notice(_)
                     | Fact::Gap { .. }
                     | Fact::ClockStepped { .. }
+                    | Fact::Commanded(_)
                     | Fact::Refused { .. },
                 ) => {}
             }

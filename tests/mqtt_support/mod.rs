@@ -311,6 +311,7 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
         outbox_max: 10_000,
         spool: None,
         owned_topics: None,
+        homeassistant: None,
     }
 }
 

@@ -20,9 +20,10 @@ use crate::config::node::At;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
+use crate::field::options::LinkOptions;
 use crate::notify::options::{HeartbeatOptions, MailOptions, WebhookOptions};
 use crate::sinks::influx::options::InfluxOptions;
-use crate::sinks::mqtt::options::MqttOptions;
+use crate::sinks::mqtt::options::{DeviceModel, MqttOptions};
 use crate::units::Millis;
 use crate::web::options::WebOptions;
 
@@ -95,6 +96,16 @@ pub(super) fn read(
     let web = root.table(desk, "web").and_then(|table| web::read(desk, table, env));
     let log = root.table(desk, "log");
     Edges { mqtt, influx, webhooks, mails, heartbeats, web, log: read_log(desk, log) }
+}
+
+/// Maker and model of each device of the site, from its profile.
+pub(super) fn models(devices: usize, links: &[LinkOptions]) -> Vec<Option<DeviceModel>> {
+    let mut models = vec![None; devices];
+    for device in links.iter().flat_map(|link| &link.devices) {
+        let (vendor, model) = (device.profile.vendor.clone(), device.profile.models.join(", "));
+        models[device.device.index()] = Some(DeviceModel { vendor, model });
+    }
+    models
 }
 
 fn influx(

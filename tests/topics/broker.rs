@@ -26,7 +26,8 @@ impl Mosquitto {
         let acl = std::fs::read_to_string(shipped).expect("shipped").replace("/example/", "/test/");
         std::fs::write(dir.join("acl"), format!("{acl}\nuser test\ntopic readwrite #\n")).expect("written");
         std::fs::write(dir.join("passwords"), "emberwatch:ember\ntest:test\n").expect("written");
-        let (code, _, err) = finish(Command::new(peer("mosquitto_passwd")).arg("-U").arg(dir.join("passwords")));
+        let (code, _, err) =
+            finish(Command::new(peer("mosquitto_passwd")).arg("-U").arg(dir.join("passwords")));
         assert_eq!(code, 0, "{err}");
         let own = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let config = dir.join("mosquitto.conf");
@@ -45,7 +46,13 @@ impl Mosquitto {
         let password = dir.join("password");
         std::fs::write(&password, "ember").expect("written");
         std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).expect("private");
-        let all = Self { _broker: broker, heard, port, link: Link::to(port), password: password.display().to_string() };
+        let all = Self {
+            _broker: broker,
+            heard,
+            port,
+            link: Link::to(port),
+            password: password.display().to_string(),
+        };
         // It hears itself: it is subscribed.
         until(
             || "the listener".to_owned(),
@@ -83,7 +90,8 @@ impl Mosquitto {
             let (heard, rest) = line.split_once('\t').unwrap_or_default();
             heard.ends_with(topic) && holds.iter().all(|text| rest.contains(text))
         };
-        let failure = || format!("{holds:?} on {topic}; heard since the mark:\n{}", since_mark(&self.heard.out()));
+        let failure =
+            || format!("{holds:?} on {topic}; heard since the mark:\n{}", since_mark(&self.heard.out()));
         until(failure, || since_mark(&self.heard.out()).lines().any(is).then_some(()));
     }
 

@@ -42,7 +42,7 @@ fn every_message_is_documented_and_everything_documented_is_said() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let heard = dir.path().join("heard");
     std::fs::write(&heard, captured()).expect("written");
-    let mut check = python("asyncapi.py");
+    let mut check = python("topics.py");
     check.arg(root().join("docs/asyncapi.json")).arg(official).arg(&heard);
     let (code, out, err) = finish(&mut check);
     assert_eq!(code, 0, "{out}\n{err}");
@@ -55,7 +55,7 @@ fn with_home_assistant() -> Command {
         .map_or_else(|| root().join("target/homeassistant/bin/python"), PathBuf::from);
     assert!(path.exists(), "{}", missing(&format!("Python with Home Assistant at {}", path.display())));
     let mut command = Command::new(path);
-    command.arg("-u").arg(root().join("tests/peers/homeassistant.py"));
+    command.arg("-u").arg(root().join("tests/peers/discovery.py"));
     command
 }
 

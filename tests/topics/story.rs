@@ -25,9 +25,10 @@ fn tell() -> String {
     plant.temperature_c(25);
     daemon.until_calm();
     mqtt.until("device/emberwatch_test_b1_box-1/config", &["Contactor"]);
-    mqtt.until("box-1/data", &["\"v\":25,"]);
     mqtt.until("box-1/state", &["\"online\""]);
     mqtt.until("gateway/gw-1/status", &["\"online\""]);
+    mqtt.mark("introduced");
+    mqtt.until("box-1/data", &["\"v\":25,"]);
     mqtt.until("/heartbeat", &["normal"]);
     mqtt.until("b1/summary", &["annunciated"]);
     mqtt.mark("calm");
@@ -65,5 +66,9 @@ fn tell() -> String {
     daemon.program.kill();
     mqtt.until("gateway/gw-1/status", &["\"lost\""]);
     mqtt.mark("lost");
-    mqtt.heard.out()
+    let heard = mqtt.heard.out();
+    if let Some(path) = std::env::var_os("EMBERWATCH_TEST_HEARD") {
+        std::fs::write(path, &heard).expect("written");
+    }
+    heard
 }

@@ -53,7 +53,11 @@ for name, channel in document["channels"].items():
 # What there is no way to say over this document's broker in a test: nothing.
 EXCLUDED = {}
 seen = Counter()
+# The longest period of each device, from its meta.
 periods = {}
+for topic, *_, payload in (line.split("\t", 4) for line in lines):
+    if topic.endswith("/meta"):
+        periods[topic.removesuffix("/meta")] = max(it["period_ms"] for it in json.loads(payload)["points"].values())
 for line in lines:
     topic, qos, retained, expiry, payload = line.split("\t", 4)
     if topic == "mark":
@@ -76,9 +80,6 @@ for line in lines:
         complaints.append(f"{topic}: {list(error.absolute_path)}: {error.message[:200]}")
     if operation["action"] == "receive":
         continue
-    if name == "deviceMeta":
-        longest = max(point["period_ms"] for point in value["points"].values())
-        periods[topic.removesuffix("/meta")] = longest
     late = isinstance(value, dict) and value.get("historical", False)
     binding = operation["bindings"]["mqtt"]
     if int(qos) != binding["qos"]:

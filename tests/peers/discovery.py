@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 
-from homeassistant.components.mqtt import abbreviations, discovery, schemas as schemas_now
+from homeassistant.components.mqtt import abbreviations, discovery
 from homeassistant.components.sensor import const as sensor
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
@@ -23,6 +23,10 @@ from homeassistant.helpers import template as templates
 PLATFORMS = {
     name: importlib.import_module(f"homeassistant.components.mqtt.{name}") for name in ("sensor", "binary_sensor")
 }
+try:
+    WHOLE = importlib.import_module("homeassistant.components.mqtt.schemas").DEVICE_DISCOVERY_SCHEMA
+except (ImportError, AttributeError):
+    WHOLE = None
 # What a whole message and its components have in common.
 SHARED = ("availability", "availability_mode", "state_topic", "qos")
 complaints = []
@@ -34,13 +38,22 @@ class Warnings(logging.Handler):
 
 
 def spell_out(payload):
-    """What Home Assistant does first: short names become long ones, here and in the device and the origin."""
-    payload = {abbreviations.ABBREVIATIONS.get(key, key): value for key, value in payload.items()}
+    """What Home Assistant does first: short names become long ones."""
+    if hasattr(discovery, "_replace_all_abbreviations"):
+        payload = discovery.MQTTDiscoveryPayload(payload)
+        discovery._replace_all_abbreviations(payload)
+        return dict(payload)
+    short = {"dev": "device", "o": "origin", "cmps": "components"} | abbreviations.ABBREVIATIONS
+    payload = {short.get(key, key): value for key, value in payload.items()}
     payload["device"] = {
         abbreviations.DEVICE_ABBREVIATIONS.get(key, key): value for key, value in payload["device"].items()
     }
     origin = getattr(abbreviations, "ORIGIN_ABBREVIATIONS", {"sw": "sw_version", "url": "support_url"})
     payload["origin"] = {origin.get(key, key): value for key, value in payload["origin"].items()}
+    payload["components"] = {
+        name: {abbreviations.ABBREVIATIONS.get(key, key): value for key, value in component.items()}
+        for name, component in payload["components"].items()
+    }
     return payload
 
 
@@ -114,30 +127,34 @@ def tables(config):
         complaints.append(f"{config['unique_id']}: {device_class} does not allow the state class {kind}")
 
 
-def introduce(hass, topic, payload, entities):
+def introduce(hass, topic, payload, entities, kept):
     matched = discovery.TOPIC_MATCHER.match(topic.removeprefix("homeassistant/"))
     if matched is None or matched["component"] != "device":
         complaints.append(f"{topic} is no topic of device discovery")
     whole = spell_out(payload)
-    if hasattr(schemas_now, "DEVICE_DISCOVERY_SCHEMA"):
+    if WHOLE is not None:
         # It fills in objects of its own: on a copy.
-        schemas_now.DEVICE_DISCOVERY_SCHEMA(json.loads(json.dumps(whole)))
+        WHOLE(json.loads(json.dumps(whole)))
     for key, component in whole["components"].items():
-        config = {abbreviations.ABBREVIATIONS.get(name, name): value for name, value in component.items()}
-        platform = config.pop("platform")
+        config = dict(component)
+        platform = config.pop("platform", None) or config.pop("p")
         for name in SHARED:
             if name in whole:
                 config.setdefault(name, whole[name])
         config["device"] = whole["device"]
         taken = PLATFORMS[platform].DISCOVERY_SCHEMA(json.loads(json.dumps(config)))
-        lost = set(config) - set(taken)
+        # Releases before device discovery do not know every option of today.
+        lost = set(config) - set(taken) if WHOLE is not None else set()
         if lost:
             complaints.append(f"{topic} {key}: it ignores {lost}")
         if platform == "sensor":
             tables(config)
         known = entities.get(config["unique_id"])
         if known is None:
-            entities[config["unique_id"]] = Entity(hass, config, config["availability"], platform)
+            entity = Entity(hass, config, config["availability"], platform)
+            entities[config["unique_id"]] = entity
+            for known_topic, known_payload in kept.items():
+                entity.hear(known_topic, known_payload)
         elif known.config != config:
             complaints.append(f"{config['unique_id']} is two entities, or changed")
 
@@ -149,16 +166,21 @@ async def main():
         hass = HomeAssistant(folder)
         lines = open(sys.argv[1], encoding="utf-8").read().splitlines()
         heard = [line.split("\t", 4) for line in lines]
-        for topic, *_, payload in heard:
+        # What the broker has kept is heard by a new entity at once.
+        kept = {}
+        for topic, _, retained, _, payload in heard:
             if topic == "mark":
                 shown[payload] = {name: entity.shown() for name, entity in entities.items()}
             elif re.fullmatch(r"homeassistant/device/.*/config", topic):
                 message = json.loads(payload)
-                devices.setdefault(topic, message["dev"])
-                introduce(hass, topic, message, entities)
-                # What was retained before is heard by a new entity at once.
+                devices.setdefault(topic, dict(message["dev"]))
+                introduce(hass, topic, message, entities, kept)
             for entity in list(entities.values()):
                 entity.hear(topic, payload)
+            if retained == "1" and payload:
+                kept[topic] = payload
+            elif retained == "1":
+                kept.pop(topic, None)
         await hass.async_stop(force=True)
     ids = {name for device in devices.values() for name in device["ids"]}
     for topic, device in devices.items():

@@ -46,7 +46,6 @@ fn every_message_is_documented_and_everything_documented_is_said() {
     check.arg(root().join("docs/asyncapi.json")).arg(official).arg(&heard);
     let (code, out, err) = finish(&mut check);
     assert_eq!(code, 0, "{out}\n{err}");
-    println!("{out}");
 }
 
 /// Python with the package `homeassistant`.

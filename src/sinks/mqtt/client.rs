@@ -143,16 +143,15 @@ impl Connected {
     /// Asks to hear these topics, at least once each. What was kept comes too, and is told to be so. False as with
     /// `hand_over`. Only once a connection, before anything is handed over: there is room for `FILTERS_MAX`.
     pub(super) fn listen(&self, filters: &[String]) -> bool {
-        let filters = filters.iter().take(FILTERS_MAX);
+        let mut filters = filters.iter().take(FILTERS_MAX);
         match &self.client {
             Client::V3(client) => {
-                let mut all = filters.map(|filter| client.try_subscribe(filter, rumqttc::QoS::AtLeastOnce));
-                all.all(|asked| asked.is_ok())
+                let qos = rumqttc::QoS::AtLeastOnce;
+                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
             }
             Client::V5(client) => {
-                use v5::mqttbytes::QoS;
-                let mut all = filters.map(|filter| client.try_subscribe(filter, QoS::AtLeastOnce));
-                all.all(|asked| asked.is_ok())
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
             }
         }
     }

@@ -58,22 +58,28 @@ pub fn words(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
+/// A schema of this type, with another one under `key`.
+fn container(kind: &str, key: &str, inner: Value) -> Value {
+    Value::Object(Map::from_iter([("type".to_owned(), json!(kind)), (key.to_owned(), inner)]))
+}
+
 /// A list of such.
 #[must_use]
 pub fn array(items: Value) -> Value {
-    json!({ "type": "array", "items": items })
+    container("array", "items", items)
 }
 
 /// An object with any keys and such values.
 #[must_use]
 pub fn map(values: Value) -> Value {
-    json!({ "type": "object", "additionalProperties": values })
+    container("object", "additionalProperties", values)
 }
 
 /// Such, or `null` where it is not known or there is none.
 #[must_use]
 pub fn nullable(schema: Value) -> Value {
-    json!({ "oneOf": [{ "type": "null" }, schema] })
+    let either = vec![json!({ "type": "null" }), schema];
+    Value::Object(Map::from_iter([("oneOf".to_owned(), Value::Array(either))]))
 }
 
 /// Of a key in `object`: it may be missing.

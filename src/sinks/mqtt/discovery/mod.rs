@@ -121,10 +121,10 @@ impl Draft {
             "availability_mode": "all",
             "availability": self.availability,
             "qos": Channel::Discovery.row().qos(),
-            "cmps": components,
         });
-        if let (Some(topic), Some(payload)) = (&self.state_topic, payload.as_object_mut()) {
-            payload.insert("state_topic".to_owned(), named(topic));
+        payload["cmps"] = Value::Object(components);
+        if let Some(topic) = &self.state_topic {
+            payload["state_topic"] = named(topic);
         }
         payload
     }

@@ -155,7 +155,8 @@ fn of_sequence(site: &Site, topics: &Topics, id: SequenceId, object: &str) -> Ve
     });
     let deadline = json!({
         "state_topic": topic, "device_class": "timestamp",
-        "value_template": "{{ value_json.deadline }}",
+        // To the second: it is reckoned anew for each message, and would seem to move by a millisecond.
+        "value_template": "{{ value_json.deadline[:19] ~ 'Z' if value_json.deadline else none }}",
     });
     let title = if spec.title.is_empty() { spoken(&spec.name) } else { spec.title.clone() };
     let key = format!("sequence_{}", spec.name);

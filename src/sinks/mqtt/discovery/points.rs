@@ -12,6 +12,7 @@ use super::units::{class_and_unit, trip_class};
 use super::{Draft, component, device_object, gateway_availability, literal, named, room_object, spoken};
 use crate::safety::risk::Level;
 use crate::safety::rules::RuleKind;
+use crate::safety::rules::limit::Side;
 use crate::safety::rules::state::When;
 use crate::safety::site::{DeviceId, Labels, Point, PointId, Site};
 
@@ -137,16 +138,15 @@ fn trip(site: &Site, id: PointId, object: &str) -> Option<(String, Value)> {
     let point = &site[id];
     let (class, name) = trip_class(site[point.device].kind)?;
     let mut conditions: Vec<String> = Vec::new();
-    for (when, level) in cases(site, id).filter(|case| Level::Warning <= case.1) {
-        let condition = match when {
-            When::Is(number) => format!("p.v == {number}"),
-            When::IsNot(number) => format!("p.v != {number}"),
-            When::AnyBit(mask) => {
-                let bits = (0..32).filter(|bit| mask >> bit & 1 == 1);
-                bits.map(is_set).collect::<Vec<_>>().join(" or ")
-            }
-        };
-        debug_assert!(Level::Warning <= level);
+    let coded = cases(site, id).filter(|case| Level::Warning <= case.1).map(|(when, _)| match when {
+        When::Is(number) => format!("p.v == {number}"),
+        When::IsNot(number) => format!("p.v != {number}"),
+        When::AnyBit(mask) => {
+            let bits = (0..32).filter(|bit| mask >> bit & 1 == 1);
+            bits.map(is_set).collect::<Vec<_>>().join(" or ")
+        }
+    });
+    for condition in coded.chain(limits(site, id)) {
         if !conditions.contains(&condition) {
             conditions.push(condition);
         }
@@ -160,6 +160,19 @@ fn trip(site: &Site, id: PointId, object: &str) -> Option<(String, Value)> {
     }
     let key = format!("{}_trip", point.name);
     Some(component("binary_sensor", object, &key, &format!("{name} ({})", spoken(&point.name)), more))
+}
+
+/// From where on the rules of the site call a value a warning, or danger where they know no warning.
+fn limits(site: &Site, id: PointId) -> impl Iterator<Item = String> {
+    site.rules.iter().filter_map(move |rule| {
+        let RuleKind::Limit(limit) = &rule.kind else { return None };
+        let step = limit.steps[1].or(limit.steps[2]).filter(|_| limit.point == id)?;
+        let beyond = match limit.side {
+            Side::Above => ">=",
+            Side::Below => "<=",
+        };
+        Some(format!("p.v {beyond} {}", step.limit))
+    })
 }
 
 /// What the rules of the site say of whole-number values of a point.

@@ -23,7 +23,8 @@ fn told(site: &Site) -> Vec<(String, Value)> {
 
 fn of(told: &[(String, Value)], object: &str) -> Value {
     let topic = format!("homeassistant/device/emberwatch_s1_{object}/config");
-    told.iter().find(|it| it.0 == topic).map(|it| it.1.clone()).unwrap_or_else(|| panic!("{topic}"))
+    let found = told.iter().find(|it| it.0 == topic);
+    found.map_or_else(|| panic!("{topic}"), |it| it.1.clone())
 }
 
 #[test]
@@ -119,6 +120,16 @@ fn smoke_trips_where_a_rule_calls_it_a_warning() {
     assert!(template.contains("'ON' if p.v | int // 8 % 2 == 1 else 'OFF'"), "{template}");
     assert!(components["position_bit3"].get("enabled_by_default").is_none());
     assert_eq!(components["position_bit4"]["enabled_by_default"], false, "no rule judges it");
+}
+
+#[test]
+fn gas_trips_from_the_limit_on_that_a_rule_calls_a_warning() {
+    let mut site = testsite::site();
+    site.devices[0].kind = DeviceKind::Gas;
+    let trip = of(&told(&site), "b1_bms-1")["cmps"]["cell-temp-max_trip"].clone();
+    assert_eq!(trip["device_class"], "gas");
+    let template = trip["value_template"].as_str().unwrap();
+    assert!(template.contains("none if p.v is none else ('ON' if p.v >= 55 else 'OFF')"), "{template}");
 }
 
 #[test]

@@ -350,7 +350,9 @@ impl Hear {
             if self.heard.is_some() {
                 self.everything();
                 let standing: Vec<AlarmId> = self.board.standing().map(|it| it.0).collect();
-                standing.into_iter().for_each(|alarm| self.say_alarm(alarm));
+                for alarm in standing {
+                    self.say_alarm(alarm);
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ use emberwatch::safety::fact::{Fact, Input, Refusal, Request};
 use emberwatch::safety::reading::Reading;
 use emberwatch::safety::site::{AlarmId, PointId, Priority, SystemFault};
 use emberwatch::sinks::mqtt::MqttCounters;
-use emberwatch::sinks::mqtt::options::{MqttVersion, TlsOptions};
+use emberwatch::sinks::mqtt::options::{HomeAssistantOptions, MqttVersion, TlsOptions};
 use emberwatch::units::Value;
 use support::{Broker, Listener, Sink, authority, bad_link, options, until};
 use tokio::net::TcpListener;
@@ -45,7 +45,17 @@ fn mqtt(failing: bool) -> Input {
 
 const ALARM: &str = "emberwatch/1/s1/b1/alarm/bms-1-silent";
 const EVENT: &str = "emberwatch/1/s1/b1/event";
+const DISCOVERY: &str = "homeassistant/device/emberwatch_s1_b1_bms-1/config";
 const STATUS: &str = "emberwatch/1/s1/gateway/gw1/status";
+
+fn home_assistant() -> HomeAssistantOptions {
+    HomeAssistantOptions {
+        prefix: "homeassistant".into(),
+        birth_topic: "homeassistant/status".into(),
+        alarms: true,
+        models: Vec::new(),
+    }
+}
 
 #[tokio::test]
 async fn retained_state_is_there_again_after_the_broker_lost_it() {
@@ -209,6 +219,92 @@ async fn a_broker_that_refuses_raises_the_fault_and_taking_it_again_clears_it() 
     broker.allow_everything();
     assert_eq!(sink.told().await, mqtt(false), "accepted when it was offered again");
     until("an empty outbox", || MqttCounters::get(&sink.counters().waiting) == 0).await;
+}
+
+#[tokio::test]
+async fn with_the_shipped_access_list_each_says_what_it_may_and_nobody_else_anything() {
+    let broker = Broker::start("").await;
+    let mut options = options(MqttVersion::V5, broker.port);
+    options.homeassistant = Some(home_assistant());
+    let mut sink = Sink::start(options);
+    let raised = alarm(AlarmState::UnackActive, AlarmEvent::Raised);
+    sink.say(vec![happening(), reading(31.4), raised]);
+    assert_eq!(sink.told().await, mqtt(false), "connected");
+    let counters = Arc::clone(sink.counters());
+    until("all is acknowledged", || {
+        let waiting = MqttCounters::get(&counters.waiting);
+        waiting == 0 && 12 <= MqttCounters::get(&counters.acknowledged)
+    })
+    .await;
+    assert_eq!(MqttCounters::get(&counters.refused), 0, "it may say everything, and hear Home Assistant");
+    let ack = "emberwatch/1/s1/b1/cmd/ack";
+    let allowed = [(Some("console"), ack), (Some("homeassistant"), "homeassistant/status")];
+    for (user, topic) in allowed {
+        let answer = support::answer_to(&broker, user, topic).await;
+        assert!(!answer.to_lowercase().contains("not authori"), "{user:?} {topic}: {answer}");
+    }
+    let refused = [
+        (Some("scada"), ack),
+        (Some("scada"), ALARM),
+        (Some("console"), ALARM),
+        (Some("console"), "emberwatch/1/s1/b1/cmd/abort"),
+        (Some("homeassistant"), ack),
+        (Some("emberwatch"), "emberwatch/1/s2/b1/event"),
+        (Some("emberwatch"), "homeassistant/status"),
+        (None, ack),
+    ];
+    for (user, topic) in refused {
+        let answer = support::answer_to(&broker, user, topic).await;
+        assert!(answer.to_lowercase().contains("not authori"), "{user:?} {topic}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn home_assistant_is_told_again_when_it_comes_also_when_that_was_kept() {
+    for (version, kept) in [(MqttVersion::V3, false), (MqttVersion::V5, false), (MqttVersion::V5, true)] {
+        let broker = Broker::start("").await;
+        if kept {
+            support::publish(&broker, "homeassistant/status", "online", true).await;
+        }
+        let mut options = options(version, broker.port);
+        options.homeassistant = Some(home_assistant());
+        let mut listener = Listener::start(&broker, &[]).await;
+        let sink = Sink::start(options);
+        sink.say(vec![]);
+        let device = |seen: &support::Seen| seen.topic == DISCOVERY && seen.payload.contains("Cell temp max");
+        let told = listener.expect(device).await;
+        assert_eq!((told.qos, told.retain), (1, true));
+        if !kept {
+            support::publish(&broker, "homeassistant/status", "online", false).await;
+        }
+        listener.expect(device).await;
+        listener.expect(|it| it.topic.ends_with("zone/rack-1") && it.retain).await;
+        sink.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn home_assistant_forgets_all_devices_once_it_is_disabled() {
+    let broker = Broker::start("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = "homeassistant/device/emberwatch_s2_b1/config";
+    support::publish(&broker, foreign, "{}", true).await;
+    let mut enabled = options(MqttVersion::V5, broker.port);
+    enabled.owned_topics = Some(folder.path().join("topics"));
+    let mut disabled = enabled.clone();
+    enabled.homeassistant = Some(home_assistant());
+    let mut listener = Listener::start(&broker, &[]).await;
+    let sink = Sink::start(enabled);
+    listener.expect(|it| it.topic == DISCOVERY && !it.payload.is_empty()).await;
+    sink.stop().await;
+    disabled.client_id = "gw1-anew".into();
+    let sink = Sink::start(disabled);
+    listener.expect(|it| it.topic == DISCOVERY && it.payload.is_empty()).await;
+    sink.until_connected().await;
+    sink.stop().await;
+    let kept = Listener::start(&broker, &[]).await.gather(Duration::from_millis(300)).await;
+    let discovery = kept.iter().map(|it| it.topic.as_str()).filter(|it| it.starts_with("homeassistant/"));
+    assert_eq!(discovery.collect::<Vec<_>>(), [foreign]);
 }
 
 #[tokio::test]

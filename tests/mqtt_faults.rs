@@ -22,6 +22,7 @@ use emberwatch::sinks::mqtt::options::{MqttOptions, MqttVersion};
 use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::sinks::spool::options::SpoolOptions;
 use emberwatch::units::{Millis, Value};
+use secrecy::SecretString;
 use support::{Broker, Listener, Seen, Sink, options, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -251,14 +252,11 @@ async fn m3_readings_written_into_a_dead_link_are_told_later() {
 #[tokio::test]
 async fn m4_a_broker_that_does_not_let_us_in_is_asked_twice_a_minute_at_most() {
     for version in [MqttVersion::V3, MqttVersion::V5] {
-        let folder = tempfile::tempdir().unwrap();
-        let passwords = folder.path().join("passwords");
-        std::fs::write(&passwords, "").unwrap();
-        let broker =
-            Broker::start(&format!("allow_anonymous false\npassword_file {}\n", passwords.display())).await;
+        let broker = Broker::start("").await;
         let gate = Gate::to(broker.port).await;
         gate.set(true);
-        let mut sink = Sink::start(options(version, gate.port));
+        let login = Some(("emberwatch".into(), SecretString::from("a wrong one".to_owned())));
+        let mut sink = Sink::start(MqttOptions { login, ..options(version, gate.port) });
         assert_eq!(sink.told().await, Input::System { fault: SystemFault::Mqtt, failing: true });
         tokio::time::sleep(Duration::from_secs(4)).await;
         let tries = gate.connections.load(Ordering::Relaxed);

@@ -91,6 +91,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Ask what a configuration would miss: its rules over thousands of simulated fires and calm hours.
     Evaluate(evaluate::EvaluateArgs),
+    /// Print the `AsyncAPI` document of all that is said over MQTT: topics, quality of service, schemas.
+    Asyncapi,
     /// Serve a simulated battery room to any Modbus client: TCP, RTU in TCP, or a pseudo serial port.
     Simulate(simulate::SimulateArgs),
 }
@@ -177,6 +179,10 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::record(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),
+        Command::Asyncapi => {
+            print(&format!("{:#}", crate::sinks::mqtt::asyncapi::document()));
+            Exit::Ok
+        }
         Command::Simulate(args) => simulate::simulate(&args),
     };
     ExitCode::from(exit.code())

@@ -192,7 +192,7 @@ codes! {
     PrivateTarget = 609, "A webhook target is on this machine or in a private network",
         "Such targets are refused when messages are sent, unless allow_private = true is written.";
     BadTopic = 610, "A topic or client id cannot be used",
-        "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters.";
+        "The first level of topics is a single level: not empty, without `/`, `+`, `#` and blanks, and not beginning with `$`. Client ids have up to 128 characters. What Home Assistant is set to may have several levels, none of them empty.";
     PresetSecret = 611, "The secret of a target does not fit its preset",
         "`standard` and `cloudevents` sign with `secret`, or with each of `secrets` while keys are being rotated. `pagerduty` needs the routing key of the integration, `ntfy` takes an access token. `slack` and `teams` have no secret besides their address, which is therefore given by reference: url = { credential = \"name\" }. `alertmanager` has none.";
     TargetHears = 612, "What a target hears does not fit it",

@@ -194,7 +194,7 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     }
     let alarm_settings = alarms::settings(desk, &mut root);
     let (zones, home) = (&plant.zones, state_dir.as_deref());
-    let edges = edges::read(desk, &mut root, env, &plant.site.gateway, zones, home);
+    let mut edges = edges::read(desk, &mut root, env, &plant.site.gateway, zones, home);
     let nut = nut::read(desk, &mut root, env, &plant, &sequences);
     let at = root.at;
     root.finish(desk);
@@ -211,6 +211,9 @@ fn build(desk: &mut Desk, mut root: Table, env: Environment) -> Option<Loaded> {
     }
     site.alarm_settings = alarm_settings;
     alarms::build(desk, &mut site, &rules.texts, &rules.places);
+    if let Some(assistant) = edges.mqtt.as_mut().and_then(|mqtt| mqtt.homeassistant.as_mut()) {
+        assistant.models = edges::models(site.devices.len(), &links);
+    }
     let budget = Budget::of(&site, &links);
     paper::judge(desk, &site, &budget, &link_places, &limits);
     let limits = Limits {

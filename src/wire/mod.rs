@@ -1,6 +1,6 @@
 //! What programs see: facts as JSON, one shape for MQTT, webhook, journal and page.
 //!
-//! `payload` holds one function per document; `text` the sentences for people; `why` the closed list of
+//! `payload` holds one function per document, `schema` what each looks like; `text` the sentences for people; `why` the closed list of
 //! reasons; `time` the labels. `Board` keeps how everything stands now, so that somebody who comes late (a
 //! page, a broker after a restart) can be told at once.
 //! Nothing here decides: no limits are judged, no states invented. An unknown value is `null` with its
@@ -12,6 +12,7 @@ mod evidence;
 pub mod explain;
 pub mod json;
 pub mod payload;
+pub mod schema;
 pub mod text;
 pub mod time;
 pub mod why;

@@ -17,6 +17,7 @@ use emberwatch::sinks::mqtt::options::{MqttOptions, MqttVersion};
 use emberwatch::sinks::mqtt::{self, MqttCounters, MqttHandle};
 use emberwatch::sinks::spool::SpoolCounters;
 use emberwatch::units::{ClockSync, Millis, Unit};
+use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,6 +46,42 @@ fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is missing: install mosquitto and mosquitto-clients, and openssl"))
 }
 
+/// Users of the broker and their passwords: those of the shipped access list, and one who may do everything.
+const USERS: [(&str, &str); 5] = [
+    ("emberwatch", "ember"),
+    ("scada", "scada"),
+    ("console", "console"),
+    ("homeassistant", "home"),
+    ("test", "test"),
+];
+
+/// As the user who may do everything.
+const AS_TEST: [&str; 4] = ["-u", "test", "-P", "test"];
+
+/// What `test` and, in front of it, somebody else may do.
+fn with_test(rules: &str) -> String {
+    format!("{rules}\nuser test\ntopic readwrite #\n")
+}
+
+/// The access list as shipped, for the site of these tests.
+fn shipped_acl() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto/acl");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("/example/"), "the site's id is to be replaced");
+    text.replace("/example/", "/s1/")
+}
+
+/// The shipped settings of the broker, but for files and listeners, which are those of the test.
+fn shipped_settings(folder: &Path) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto/emberwatch.conf");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("allow_anonymous false\n"), "nobody stays unnamed");
+    let of_test = ["listener", "#", "max_queued_messages"];
+    let kept = text.lines().filter(|line| !of_test.iter().any(|word| line.starts_with(word)));
+    let folder = format!("{}/", folder.display());
+    kept.map(|line| line.replace("/etc/mosquitto/", &folder) + "\n").collect()
+}
+
 /// A mosquitto of our own. Killed, by its id, when dropped.
 pub(crate) struct Broker {
     pub(crate) port: u16,
@@ -53,25 +90,31 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
+    /// With the shipped access list: whatever the gateway says in any of these tests, it must be allowed to say.
     pub(crate) async fn start(extra: &str) -> Self {
-        Self::begin(tempfile::tempdir().unwrap(), extra).await
+        Self::begin(&shipped_acl(), extra).await
     }
 
+    /// With these rules for the gateway.
     pub(crate) async fn with_acl(rules: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("acl");
-        std::fs::write(&file, rules).unwrap();
-        let extra = format!("acl_file {}\n", file.display());
-        Self::begin(folder, &extra).await
+        Self::begin(&format!("user emberwatch\n{rules}"), "").await
     }
 
-    async fn begin(folder: TempDir, extra: &str) -> Self {
+    async fn begin(rules: &str, extra: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("emberwatch.acl"), with_test(rules)).unwrap();
+        let passwords = folder.path().join("emberwatch.passwd");
+        let lines: String = USERS.iter().map(|(user, word)| format!("{user}:{word}\n")).collect();
+        std::fs::write(&passwords, lines).unwrap();
+        let hashed = Command::new(program("mosquitto_passwd")).arg("-U").arg(&passwords).status();
+        assert!(hashed.await.unwrap().success());
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let own = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let config = format!(
-            "{own}listener {port} 127.0.0.1\nallow_anonymous true\npersistence_location {}/\n{extra}",
+            "{own}{}listener {port} 127.0.0.1\npersistence_location {}/\n{extra}",
+            shipped_settings(folder.path()),
             folder.path().display()
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
@@ -126,7 +169,8 @@ impl Broker {
 
     /// Opens the access list while it runs.
     pub(crate) fn allow_everything(&self) {
-        std::fs::write(self.folder.path().join("acl"), "topic readwrite #\n").unwrap();
+        let rules = with_test("user emberwatch\ntopic readwrite #");
+        std::fs::write(self.folder.path().join("emberwatch.acl"), rules).unwrap();
         self.signal(rustix::process::Signal::HUP);
     }
 }
@@ -135,7 +179,7 @@ impl Broker {
 pub(crate) async fn publish(broker: &Broker, topic: &str, payload: &str, retain: bool) {
     let mut command = Command::new(program("mosquitto_pub"));
     let port = broker.port.to_string();
-    command.args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic]);
+    command.args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic]).args(AS_TEST);
     command.arg(if payload.is_empty() { "-n" } else { "-s" });
     if retain {
         command.arg("-r");
@@ -143,6 +187,18 @@ pub(crate) async fn publish(broker: &Broker, topic: &str, payload: &str, retain:
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(payload.as_bytes()).await.unwrap();
     assert!(child.wait().await.unwrap().success());
+}
+
+/// What mosquitto_pub, as this user or as nobody, says to a message that it wants acknowledged.
+pub(crate) async fn answer_to(broker: &Broker, user: Option<&str>, topic: &str) -> String {
+    let port = broker.port.to_string();
+    let mut command = Command::new(program("mosquitto_pub"));
+    command.args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic, "-m", "{}"]);
+    if let Some((user, word)) = USERS.into_iter().find(|known| Some(known.0) == user) {
+        command.args(["-u", user, "-P", word]);
+    }
+    let output = command.stdin(Stdio::null()).output().await.unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 /// One message as a subscriber sees it.
@@ -169,13 +225,15 @@ impl Listener {
         let common = ["-V", "5", "-h", "127.0.0.1", "-p", &port];
         let mark = Command::new(program("mosquitto_pub"))
             .args(common)
+            .args(AS_TEST)
             .args(["-r", "-t", "test/ready", "-m", "ready"])
             .status();
         assert!(mark.await.unwrap().success());
         let mut child = Command::new(program("mosquitto_sub"))
             .args(common)
             .args(["-q", "1", "--retain-as-published", "-F", "%t\t%q\t%r\t%E\t%p"])
-            .args(["-t", "test/ready", "-t", "emberwatch/#"])
+            .args(AS_TEST)
+            .args(["-t", "test/ready", "-t", "emberwatch/#", "-t", "homeassistant/#"])
             .args(more)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -305,12 +363,13 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
         client_id: "gw1".into(),
         root: "emberwatch".into(),
         version,
-        login: None,
+        login: Some(("emberwatch".into(), SecretString::from("ember".to_owned()))),
         tls: None,
         keep_alive: Millis::from_secs(5),
         outbox_max: 10_000,
         spool: None,
         owned_topics: None,
+        homeassistant: None,
     }
 }
 

@@ -21,9 +21,10 @@ use crate::config::node::At;
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
+use crate::field::options::LinkOptions;
 use crate::notify::options::{HeartbeatOptions, MailOptions, WebhookOptions};
 use crate::sinks::influx::options::InfluxOptions;
-use crate::sinks::mqtt::options::MqttOptions;
+use crate::sinks::mqtt::options::{DeviceModel, MqttOptions};
 use crate::units::Millis;
 use crate::web::options::WebOptions;
 
@@ -113,6 +114,16 @@ fn clock(desk: &mut Desk, mut table: Table) -> SyncMark {
         file: file.and_then(|file| secrets::absolute(desk, &file)).unwrap_or(usual.file),
         fresh_for: fresh.map_or(usual.fresh_for, |fresh| fresh.value),
     }
+}
+
+/// Maker and model of each device of the site, from its profile.
+pub(super) fn models(devices: usize, links: &[LinkOptions]) -> Vec<Option<DeviceModel>> {
+    let mut models = vec![None; devices];
+    for device in links.iter().flat_map(|link| &link.devices) {
+        let (vendor, model) = (device.profile.vendor.clone(), device.profile.models.join(", "));
+        models[device.device.index()] = Some(DeviceModel { vendor, model });
+    }
+    models
 }
 
 fn influx(

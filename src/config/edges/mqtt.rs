@@ -9,7 +9,7 @@ use crate::config::plant::{as_table, is_host};
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::sinks::mqtt::options::{MqttOptions, MqttVersion, TlsOptions};
+use crate::sinks::mqtt::options::{HomeAssistantOptions, MqttOptions, MqttVersion, TlsOptions};
 use crate::units::Millis;
 
 use super::{QUEUE, count, spool, url};
@@ -48,6 +48,7 @@ pub(super) fn read(
     let outbox = table.may(desk, "outbox_max", value::whole(QUEUE));
     let allow_plaintext = table.may(desk, "allow_plaintext", value::flag).unwrap_or(false);
     let spool = spool::read(desk, &mut table, home.as_deref());
+    let homeassistant = table.table(desk, "homeassistant").and_then(|table| home_assistant(desk, table));
     table.finish(desk);
     let secure = tls.is_some();
     let port = port.and_then(|port| u16::try_from(port.value).ok());
@@ -81,6 +82,7 @@ pub(super) fn read(
         outbox_max: count(outbox, 10_000),
         spool,
         owned_topics: home.map(|home| home.join("topics")),
+        homeassistant,
     })
 }
 
@@ -122,6 +124,28 @@ fn check_names(desk: &mut Desk, root: Option<&At<String>>, client_id: Option<&At
         desk.say(Code::BadTopic, id.at, "`client_id` cannot be used")
             .help(format!("write up to {CLIENT_ID_CHARS_MAX} characters"));
     }
+}
+
+/// Home Assistant, where it is to be told of all devices. The models are filled in once the plant is known.
+fn home_assistant(desk: &mut Desk, mut table: Table) -> Option<HomeAssistantOptions> {
+    let enable = table.need(desk, "enable", value::flag);
+    let prefix = table.may(desk, "prefix", value::text);
+    let birth = table.may(desk, "birth_topic", value::text);
+    let alarms = table.may(desk, "alarms", value::flag).unwrap_or(true);
+    table.finish(desk);
+    for topic in [&prefix, &birth].into_iter().flatten() {
+        let bad = |c: char| matches!(c, '+' | '#') || c.is_whitespace() || c.is_control();
+        if topic.value.contains(bad)
+            || topic.value.starts_with('$')
+            || topic.value.split('/').any(str::is_empty)
+        {
+            desk.say(Code::BadTopic, topic.at, format!("`{}` is not a topic", topic.value))
+                .help("write what Home Assistant is set to, for instance \"homeassistant\"");
+        }
+    }
+    let prefix = prefix.map_or_else(|| "homeassistant".to_owned(), |prefix| prefix.value);
+    let birth_topic = birth.map_or_else(|| "homeassistant/status".to_owned(), |topic| topic.value);
+    enable?.then(|| HomeAssistantOptions { prefix, birth_topic, alarms, models: Vec::new() })
 }
 
 fn read_tls(desk: &mut Desk, mut table: Table) -> Option<TlsOptions> {

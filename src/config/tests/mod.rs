@@ -378,3 +378,19 @@ fn every_code_is_reached_by_a_case() {
     let unreached: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
     assert!(unreached.is_empty(), "{unreached:?}");
 }
+
+#[test]
+fn home_assistant_is_told_makers_and_models_and_only_where_it_is_enabled() {
+    let with = |table: &str| format!("{BASE}\n[mqtt]\nhost = \"localhost\"\n[mqtt.homeassistant]\n{table}");
+    let assistant = |table: &str| load_texts(&[&with(table)]).unwrap().mqtt.unwrap().homeassistant;
+    assert!(assistant("enable = false\nprefix = \"ha\"\n").is_none());
+    let told = assistant("enable = true\n").unwrap();
+    assert_eq!((told.prefix.as_str(), told.birth_topic.as_str()), ("homeassistant", "homeassistant/status"));
+    assert!(told.alarms);
+    assert!(!told.models.is_empty() && told.models.iter().flatten().all(|model| !model.vendor.is_empty()));
+    let other =
+        assistant("enable = true\nprefix = \"house/ha\"\nbirth_topic = \"ha/status\"\nalarms = false\n");
+    let other = other.unwrap();
+    assert_eq!((other.prefix.as_str(), other.birth_topic.as_str()), ("house/ha", "ha/status"));
+    assert!(!other.alarms);
+}

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport, v5};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
@@ -50,6 +51,18 @@ impl Will {
     }
 }
 
+/// Topics that may be subscribed on a connection.
+const FILTERS_MAX: usize = 16;
+
+/// What somebody else said on a topic that was subscribed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    /// The broker had kept it: it was said before we listened.
+    pub(super) retained: bool,
+}
+
 /// What a connection tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -59,6 +72,10 @@ pub(super) enum Event {
     Written(u16),
     /// The broker answered the message with this number; the reason if it does not want it.
     Acknowledged { number: u16, refused: Option<String> },
+    /// Somebody else spoke on a subscribed topic.
+    Heard(Heard),
+    /// The broker does not let us hear what we subscribed.
+    Deaf(String),
     /// The connection is over.
     Ended(String),
     /// The broker does not let us in.
@@ -123,6 +140,22 @@ impl Connected {
         }
     }
 
+    /// Asks to hear these topics, at least once each. What was kept comes too, and is told to be so. False as with
+    /// `hand_over`. Only once a connection, before anything is handed over: there is room for `FILTERS_MAX`.
+    pub(super) fn listen(&self, filters: &[String]) -> bool {
+        let mut filters = filters.iter().take(FILTERS_MAX);
+        match &self.client {
+            Client::V3(client) => {
+                let qos = rumqttc::QoS::AtLeastOnce;
+                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
+            }
+            Client::V5(client) => {
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
+            }
+        }
+    }
+
     /// Says goodbye and waits until the broker has closed, at most `within`.
     pub(super) async fn close(mut self, within: Duration) {
         let asked = match &self.client {
@@ -166,7 +199,7 @@ fn open_v3(
     if let Some((user, password)) = &options.login {
         mqtt.set_credentials(user, password.expose_secret());
     }
-    let (client, mut poller) = rumqttc::AsyncClient::new(mqtt, HANDED_MAX);
+    let (client, mut poller) = rumqttc::AsyncClient::new(mqtt, HANDED_MAX + FILTERS_MAX);
     poller.network_options = network_options();
     let driver = tokio::spawn(async move {
         loop {
@@ -200,6 +233,13 @@ fn from_v3(event: rumqttc::Event) -> Option<Event> {
             Some(Event::Acknowledged { number: ack.pkid, refused: None })
         }
         rumqttc::Event::Outgoing(Outgoing::Publish(number)) => Some(Event::Written(number)),
+        rumqttc::Event::Incoming(Packet::Publish(it)) => {
+            Some(Event::Heard(Heard { topic: it.topic, payload: it.payload, retained: it.retain }))
+        }
+        rumqttc::Event::Incoming(Packet::SubAck(ack)) => {
+            let refused = ack.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure);
+            refused.then(|| Event::Deaf("refused".to_owned()))
+        }
         rumqttc::Event::Incoming(_) | rumqttc::Event::Outgoing(_) => None,
     }
 }
@@ -223,7 +263,7 @@ fn open_v5(
     if let Some((user, password)) = &options.login {
         mqtt.set_credentials(user, password.expose_secret());
     }
-    let (client, mut poller) = v5::AsyncClient::new(mqtt, HANDED_MAX);
+    let (client, mut poller) = v5::AsyncClient::new(mqtt, HANDED_MAX + FILTERS_MAX);
     let driver = tokio::spawn(async move {
         // A broker may ask for another keep-alive than ours.
         let mut patient = patience(keep_alive);
@@ -252,7 +292,7 @@ fn open_v5(
 }
 
 fn from_v5(event: v5::Event) -> Option<Event> {
-    use v5::mqttbytes::v5::{Packet, PubAckReason};
+    use v5::mqttbytes::v5::{Packet, PubAckReason, SubscribeReasonCode};
     match event {
         v5::Event::Incoming(Packet::ConnAck(ack)) => {
             let said = ack.properties.as_ref();
@@ -266,6 +306,15 @@ fn from_v5(event: v5::Event) -> Option<Event> {
             Some(Event::Acknowledged { number: ack.pkid, refused })
         }
         v5::Event::Outgoing(Outgoing::Publish(number)) => Some(Event::Written(number)),
+        v5::Event::Incoming(Packet::Publish(it)) => {
+            let topic = String::from_utf8(it.topic.to_vec()).ok()?;
+            Some(Event::Heard(Heard { topic, payload: it.payload, retained: it.retain }))
+        }
+        v5::Event::Incoming(Packet::SubAck(ack)) => {
+            let refused =
+                ack.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+            refused.map(|code| Event::Deaf(format!("{code:?}")))
+        }
         v5::Event::Incoming(_) | v5::Event::Outgoing(_) => None,
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Connected, Event, HANDED_MAX, Will};
+use super::client::{Connected, Event, HANDED_MAX, Heard, Will};
 use super::counters::MqttCounters;
 use super::options::{MqttOptions, TlsOptions};
 use super::outbox::{Message, Ticket};
@@ -60,6 +60,9 @@ enum End {
 pub(super) struct Connection {
     options: MqttOptions,
     will: Will,
+    /// What is subscribed on each connection, and where it goes.
+    filters: Vec<String>,
+    words: mpsc::Sender<Heard>,
     shared: Arc<Shared>,
     fault: FaultReport,
     closing: CancellationToken,
@@ -75,6 +78,7 @@ impl Connection {
     pub(super) fn new(
         options: MqttOptions,
         will: Will,
+        (filters, words): (Vec<String>, mpsc::Sender<Heard>),
         shared: Arc<Shared>,
         inbox: Inbox,
         closing: CancellationToken,
@@ -83,6 +87,8 @@ impl Connection {
         Self {
             options,
             will,
+            filters,
+            words,
             shared,
             fault,
             closing,
@@ -300,6 +306,19 @@ impl<'a> Session<'a> {
             Some(Event::Denied(why)) => Err(End::Denied(why)),
             Some(Event::Connected { window, size_max }) => {
                 self.welcome(window, size_max);
+                let broken = || End::Lost("the client takes no subscription".to_owned());
+                self.connected.listen(&self.owner.filters).then_some(()).ok_or_else(broken)
+            }
+            Some(Event::Heard(word)) => {
+                // Nobody may fill our memory by talking: what finds no room was not heard.
+                if let Err(lost) = self.owner.words.try_send(word) {
+                    tracing::warn!(%lost, "too much is said to us over MQTT");
+                }
+                Ok(())
+            }
+            Some(Event::Deaf(why)) => {
+                MqttCounters::add(&self.owner.shared.counters.refused, 1);
+                tracing::warn!(why, filters = ?self.owner.filters, "MQTT broker refused a subscription");
                 Ok(())
             }
             Some(Event::Written(number)) => {

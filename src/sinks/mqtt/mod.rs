@@ -8,15 +8,18 @@
 //! *State* is retained and published again after every reconnect; *readings* never are, because a replayed
 //! reading looks alive. Transitions wait in order until the broker has acknowledged them; when the outbox is
 //! full, readings go first, oldest first, and everything dropped is counted.
-//! Nothing is subscribed: no command comes in this way. A broker that is away, slow or refusing raises an
+//! No command comes in this way: the one thing that is heard is that Home Assistant has come, where it is wanted. A broker that is away, slow or refusing raises an
 //! alarm and delays nothing else.
 
+pub mod asyncapi;
 pub mod options;
 
+mod channel;
 mod client;
 mod command;
 mod connection;
 mod counters;
+mod discovery;
 mod hear;
 mod outbox;
 mod owned;
@@ -26,7 +29,7 @@ mod topics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -35,13 +38,18 @@ use crate::safety::site::{Site, SystemFault};
 use crate::sinks::spool::{Spool, SpoolCounters};
 use crate::wire::Board;
 
+use channel::Channel;
 pub use counters::MqttCounters;
+use discovery::Discovery;
 use options::MqttOptions;
 use outbox::Outbox;
 use owned::Owned;
 
 /// How long the spool may take to make everything durable at a stop.
 const SPOOL_CLOSE_MAX: Duration = Duration::from_millis(200);
+
+/// What others said that nobody has looked at yet.
+const HEARD_MAX: usize = 64;
 
 /// What the two tasks share.
 #[derive(Debug)]
@@ -119,14 +127,20 @@ pub fn spawn(
     let outbox = Outbox::new(options.outbox_max, spool, Arc::clone(&counters));
     let shared = Arc::new(Shared { outbox: Mutex::new(outbox), filled, counters: Arc::clone(&counters) });
     let topics = topics::Topics::new(&options.root, &site);
-    let owned = options.owned_topics.clone().map(|path| Owned::new(path, &topics));
-    let will = client::Will::new(&topics.status, &boot);
+    let discovery = options.homeassistant.as_ref().map(|it| Discovery::new(it, &site, &topics));
+    let introduced = discovery.iter().flat_map(|it| &it.messages).map(|it| Arc::clone(&it.topic));
+    let kept = topics.retained().chain(introduced).collect();
+    let owned = options.owned_topics.clone().map(|path| Owned::new(path, &topics.base, &site.name, kept));
+    let will = client::Will::new(topics.at(Channel::Status, 0), &boot);
+    let filters = discovery.iter().map(|it| it.birth.clone()).collect();
+    let (words, said) = mpsc::channel(HEARD_MAX);
     // Cancelled by the hearing task once its last words are in the outbox.
     let closing = CancellationToken::new();
     let board = Board::new(site, boot);
-    let hear = hear::Hear::new(board, topics, Arc::clone(&shared), inbox.clone());
+    let hear = hear::Hear::new(board, topics, discovery, Arc::clone(&shared), inbox.clone());
     let kept = Arc::clone(&shared);
-    let connection = connection::Connection::new(options, will, shared, inbox, closing.clone());
+    let ears = (filters, words);
+    let connection = connection::Connection::new(options, will, ears, shared, inbox, closing.clone());
     let ghosts = Arc::clone(&kept);
     let hear = tokio::spawn(async move {
         if let Some(owned) = owned {
@@ -134,7 +148,7 @@ pub fn spawn(
         }
         // Dropped by a panic too: the connection never outlives its hearing.
         let _closes = closing.drop_guard();
-        hear.run(hearing, stop).await;
+        hear.run(hearing, said, stop).await;
     });
     let connection = tokio::spawn(async move {
         connection.run().await;

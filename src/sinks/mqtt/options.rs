@@ -34,6 +34,30 @@ pub struct MqttOptions {
     pub spool: Option<SpoolOptions>,
     /// The file that remembers which retained topics this gateway once owned; ghosts are not removed when absent.
     pub owned_topics: Option<PathBuf>,
+    /// Where Home Assistant is told of all devices; it is not when absent.
+    pub homeassistant: Option<HomeAssistantOptions>,
+}
+
+/// Home Assistant's device discovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeAssistantOptions {
+    /// What its discovery topics begin with, `homeassistant` by default.
+    pub prefix: String,
+    /// Where it says `online`, `homeassistant/status` by default.
+    pub birth_topic: String,
+    /// Whether rooms' alarms become entities, one each.
+    pub alarms: bool,
+    /// Maker and model of each device, in the order of the site's; unknown where a device has no entry.
+    pub models: Vec<Option<DeviceModel>>,
+}
+
+/// Who made a device, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceModel {
+    /// The maker.
+    pub vendor: String,
+    /// The model, or the models that its profile is for.
+    pub model: String,
 }
 
 impl MqttOptions {

@@ -2,7 +2,8 @@
 //!
 //! A file has them, one a line. At the start, those that are no more are published empty, which removes them; they stay in
 //! the file until the next start after that, since nobody knows what a broker has kept. Only topics of this site are touched,
-//! and only those that this gateway wrote itself: another gateway's are never in the file.
+//! below its root or among Home Assistant's discovery with the site in their name, under whatever prefix; and only those
+//! that this gateway wrote itself: another gateway's are never in the file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::topics::{Topic, Topics};
+use super::discovery;
+use super::topics::Topic;
 
 /// A longer file is none of ours.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -25,12 +27,14 @@ pub(super) struct Owned {
     path: PathBuf,
     /// All topics of this site begin with this.
     base: String,
+    site: String,
     now: BTreeSet<Topic>,
 }
 
 impl Owned {
-    pub(super) fn new(path: PathBuf, topics: &Topics) -> Self {
-        Self { path, base: topics.base.clone(), now: topics.retained().collect() }
+    /// `now` are the retained topics of this configuration: those below `base`, and those of discovery.
+    pub(super) fn new(path: PathBuf, base: &str, site: &str, now: BTreeSet<Topic>) -> Self {
+        Self { path, base: base.to_owned(), site: site.to_owned(), now }
     }
 
     /// Takes away what is no more, and remembers what there is. The disk is waited for elsewhere.
@@ -58,7 +62,8 @@ impl Owned {
         });
         let ours = |topic: &str| {
             let plain = !topic.contains(['+', '#', '\0']);
-            (plain && topic.starts_with(&self.base)).then(|| Topic::from(topic))
+            let of_site = topic.starts_with(&self.base) || discovery::is_of_site(topic, &self.site);
+            (plain && of_site).then(|| Topic::from(topic))
         };
         let mut ghosts = BTreeSet::new();
         let mut text: String = self.now.iter().flat_map(|topic| [&**topic, "\n"]).collect();

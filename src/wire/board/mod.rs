@@ -387,11 +387,12 @@ impl Board {
     pub fn summary(&self, room: RoomId) -> RoomSummary {
         let site = &self.site;
         let mut summary = RoomSummary { level: self.room_level(room), ..RoomSummary::default() };
-        for (_, record) in self.standing().filter(|(alarm, _)| site[*alarm].room == room) {
+        for (alarm, record) in self.standing().filter(|(alarm, _)| site[*alarm].room == room) {
             if record.state.is_away() {
                 *summary.put_away.entry(record.state.word()).or_default() += 1;
                 continue;
             }
+            summary.annunciated.push(site[alarm].name.clone());
             *summary.alarms.entry(record.priority.unwrap_or(Priority::Low)).or_default() += 1;
             summary.unacknowledged += u32::from(record.state.is_unseen());
         }

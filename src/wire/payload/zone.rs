@@ -93,6 +93,8 @@ pub struct RoomSummary {
     pub put_away: BTreeMap<&'static str, u32>,
     /// Standing alarms by priority.
     pub alarms: BTreeMap<Priority, u32>,
+    /// The names of these, in the order of the site.
+    pub annunciated: Vec<String>,
     /// Standing alarms that nobody has seen.
     pub unacknowledged: u32,
     /// Points that are good, of all points, in per cent; `None` without points.
@@ -119,6 +121,7 @@ pub fn room_summary(envelope: &Envelope, room: RoomId, summary: &RoomSummary) ->
             "level": summary.level.word(),
             "priority": summary.alarms.keys().next_back().copied().map(priority),
             "alarms": alarms,
+            "annunciated": summary.annunciated,
             "unacknowledged": summary.unacknowledged,
             "put_away": summary.put_away,
             "quality_pct": summary.quality_pct.map(|pct| (pct * 10.0).round() / 10.0),

@@ -7,13 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::channel::{Channel, Delivery};
+use super::client::Heard;
 use super::counters::MqttCounters;
+use super::discovery::Discovery;
 use super::outbox::{Message, Urgency};
-use super::topics::{Topic, Topics};
+use super::topics::Topics;
 use crate::clock;
 use crate::exchange::{FaultReport, Hearing, Inbox, Publication};
 use crate::safety::alarm::AlarmState;
@@ -24,9 +28,8 @@ use crate::wire::payload::gateway::{self, GatewayState, Pulse};
 use crate::wire::payload::{DataWriter, device_meta, device_state, room_summary, sequence, zone_level};
 use crate::wire::{Board, Envelope};
 
-/// How often the heartbeat goes out, and for how long the broker keeps it.
+/// How often the heartbeat goes out.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
-const HEARTBEAT_EXPIRY: Millis = Millis::from_secs(15);
 
 /// The loop is silent when nothing was heard for this long: no heartbeat then.
 const LOOP_SILENT_AFTER: Millis = Millis::from_secs(6);
@@ -37,12 +40,6 @@ const RENEW_EVERY: u32 = 2;
 /// Every so many heartbeats, alarms that nobody has acknowledged are said again: a broker that crashed after taking one
 /// may never have passed it on.
 const REPEAT_EVERY: u32 = 12;
-
-/// How long the broker keeps a summary, in seconds.
-const SUMMARY_EXPIRY_S: u32 = 30;
-
-/// A reading is worthless after so many of its periods.
-const DATA_EXPIRY_PERIODS: u64 = 3;
 
 /// Whether publications were missed: the fault clears after one whole beat without.
 #[derive(Clone, Copy)]
@@ -55,6 +52,9 @@ enum Missed {
 pub(super) struct Hear {
     board: Board,
     topics: Topics,
+    discovery: Option<Discovery>,
+    /// Home Assistant has said that it is there: it is told everything at the next beat.
+    newcomer: bool,
     writer: DataWriter,
     buffer: String,
     shared: Arc<Shared>,
@@ -66,12 +66,20 @@ pub(super) struct Hear {
 }
 
 impl Hear {
-    pub(super) fn new(board: Board, topics: Topics, shared: Arc<Shared>, inbox: Inbox) -> Self {
+    pub(super) fn new(
+        board: Board,
+        topics: Topics,
+        discovery: Option<Discovery>,
+        shared: Arc<Shared>,
+        inbox: Inbox,
+    ) -> Self {
         let writer = DataWriter::new(board.site());
         let overload = FaultReport::renewed(inbox, SystemFault::Overload);
         Self {
             board,
             topics,
+            discovery,
+            newcomer: false,
             writer,
             buffer: String::new(),
             shared,
@@ -83,7 +91,13 @@ impl Hear {
         }
     }
 
-    pub(super) async fn run(mut self, mut hearing: Hearing, stop: CancellationToken) {
+    /// `words` is what others say to us over MQTT.
+    pub(super) async fn run(
+        mut self,
+        mut hearing: Hearing,
+        mut words: mpsc::Receiver<Heard>,
+        stop: CancellationToken,
+    ) {
         self.introduce();
         let mut beat = interval(HEARTBEAT_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,6 +114,7 @@ impl Hear {
                         break;
                     }
                 },
+                Some(word) = words.recv() => self.heard_of(&word),
                 _ = beat.tick() => self.beat(),
             }
             self.shared.filled.notify_one();
@@ -114,11 +129,12 @@ impl Hear {
         let site = Arc::clone(self.board.site());
         self.say_status(GatewayState::Starting);
         let info = gateway::info(&self.board.envelope());
-        self.state(&self.topics.info, &info, Urgency::Later, None);
+        self.state(Channel::Info, 0, &info, Urgency::Later);
         for device in (0..site.devices.len()).map(DeviceId::at) {
             let meta = device_meta(&self.board.envelope(), device);
-            self.state(&self.topics.device_meta[device.index()], &meta, Urgency::Later, None);
+            self.state(Channel::DeviceMeta, device.index(), &meta, Urgency::Later);
         }
+        self.say_discovery();
     }
 
     /// All state after the first publication, which tells what stood before a restart. An alarm may have
@@ -131,7 +147,7 @@ impl Hear {
         (0..site.rooms.len()).for_each(|index| self.say_summary(RoomId::at(index)));
         for alarm in (0..site.alarms.len()).map(AlarmId::at) {
             if self.board.alarm(alarm).state == AlarmState::Normal {
-                self.shared.outbox().gone(&self.topics.alarm[alarm.index()]);
+                self.shared.outbox().gone(self.topics.at(Channel::Alarm, alarm.index()));
             }
         }
     }
@@ -178,6 +194,7 @@ impl Hear {
         }
         self.overload.flush();
         self.renew_status();
+        self.welcome_newcomer();
         let now = clock::now();
         let Some(silent) = self.loop_silent(now).filter(|silent| *silent < LOOP_SILENT_AFTER) else { return };
         self.heartbeat(now, silent);
@@ -216,7 +233,7 @@ impl Hear {
         };
         let envelope = Envelope { now, ..self.board.envelope() };
         let payload = bytes(&gateway::heartbeat(&envelope, pulse));
-        self.once(&self.topics.heartbeat, payload, now.uptime.plus(HEARTBEAT_EXPIRY), false);
+        self.once(Channel::Heartbeat, 0, payload, now.uptime, Millis::ZERO);
     }
 
     /// The status, if it is another than the one said last.
@@ -240,7 +257,7 @@ impl Hear {
         self.told = told;
         let envelope = Envelope { now: clock::now(), ..self.board.envelope() };
         let status = gateway::status(&envelope, state, &self.board.failing());
-        self.state(&self.topics.status, &status, Urgency::First, None);
+        self.state(Channel::Status, 0, &status, Urgency::First);
     }
 
     /// One document per device that was read.
@@ -251,10 +268,9 @@ impl Hear {
             buffer.clear();
             self.writer.write(&mut buffer, &self.board.envelope(), group);
             let device = site[group[0].0].device;
-            let worth = worth(group, |point| site[point].period);
+            let period = longest_period(group, |point| site[point].period);
             let payload = Bytes::copy_from_slice(buffer.as_bytes());
-            let topic = &self.topics.device_data[device.index()];
-            self.once(topic, payload, self.board.now().uptime.plus(worth), true);
+            self.once(Channel::DeviceData, device.index(), payload, self.board.now().uptime, period);
         }
         self.buffer = buffer;
     }
@@ -264,66 +280,105 @@ impl Hear {
         for event in &changes.events {
             let payload = bytes(&event.body);
             let rooms = match event.room {
-                Some(room) => &self.topics.event[room.index()..=room.index()],
-                None => &self.topics.event[..],
+                Some(room) => room.index()..room.index() + 1,
+                None => 0..self.board.site().rooms.len(),
             };
-            for topic in rooms {
-                self.event(topic, payload.clone(), false);
+            for room in rooms {
+                self.event(Channel::Event, room, payload.clone());
             }
         }
         for (zone, body) in &changes.notices {
-            let topic = &self.topics.notice[zone.index()];
             let payload = bytes(body);
-            self.event(topic, payload.clone(), true);
-            self.shared.outbox().remember(topic, payload);
+            self.event(Channel::Notice, zone.index(), payload.clone());
+            self.shared.outbox().remember(self.topics.at(Channel::Notice, zone.index()), payload);
         }
     }
 
     fn say_alarm(&self, id: AlarmId) {
         let record = self.board.alarm(id);
-        let topic = &self.topics.alarm[id.index()];
         let body = self.board.alarm_document(id);
         if record.state == AlarmState::Normal {
+            let topic = self.topics.at(Channel::Alarm, id.index());
             self.shared.outbox().clear(topic, bytes(&body), Urgency::First);
         } else {
-            self.state(topic, &body, Urgency::First, None);
+            self.state(Channel::Alarm, id.index(), &body, Urgency::First);
         }
     }
 
     fn say_sequence(&self, id: SequenceId) {
         let body = sequence(&self.board.envelope(), id, self.board.sequence(id), self.board.extras(id));
-        self.state(&self.topics.sequence[id.index()], &body, Urgency::First, None);
+        self.state(Channel::Sequence, id.index(), &body, Urgency::First);
     }
 
     fn say_zone(&self, id: ZoneId) {
         let body = zone_level(&self.board.envelope(), id, self.board.zone(id));
-        self.state(&self.topics.zone[id.index()], &body, Urgency::First, None);
+        self.state(Channel::Zone, id.index(), &body, Urgency::First);
     }
 
     fn say_device(&self, id: DeviceId) {
         let body = device_state(&self.board.envelope(), id, self.board.device(id));
-        self.state(&self.topics.device_state[id.index()], &body, Urgency::Later, None);
+        self.state(Channel::DeviceState, id.index(), &body, Urgency::Later);
     }
 
     fn say_summary(&self, id: RoomId) {
         let body = room_summary(&self.board.envelope(), id, &self.board.summary(id));
-        self.state(&self.topics.summary[id.index()], &body, Urgency::Later, Some(SUMMARY_EXPIRY_S));
+        self.state(Channel::Summary, id.index(), &body, Urgency::Later);
     }
 
-    fn state(&self, topic: &Topic, body: &Value, urgency: Urgency, expiry_s: Option<u32>) {
-        self.shared.outbox().state(topic, bytes(body), urgency, expiry_s);
+    /// What Home Assistant needs to know us, where it is wanted.
+    fn say_discovery(&self) {
+        for message in self.discovery.iter().flat_map(|it| &it.messages) {
+            let payload = message.payload.clone();
+            self.shared.outbox().state(&message.topic, payload, Urgency::Last(message.rank), None);
+        }
     }
 
-    fn event(&self, topic: &Topic, payload: Bytes, retain: bool) {
-        let topic = Arc::clone(topic);
+    /// Somebody else has spoken. Everything is told at the next beat: by then Home Assistant listens, and one that comes
+    /// and goes all the time costs no more than one beat each.
+    fn heard_of(&mut self, word: &Heard) {
+        let born = self.discovery.as_ref().is_some_and(|it| it.is_birth(&word.topic, &word.payload));
+        self.newcomer |= born;
+    }
+
+    fn welcome_newcomer(&mut self) {
+        if std::mem::take(&mut self.newcomer) {
+            self.say_discovery();
+            self.told = None;
+            self.renew_status();
+            // Before that nothing is known of the plant.
+            if self.heard.is_some() {
+                self.everything();
+                let standing: Vec<AlarmId> = self.board.standing().map(|it| it.0).collect();
+                for alarm in standing {
+                    self.say_alarm(alarm);
+                }
+            }
+        }
+    }
+
+    fn state(&self, channel: Channel, index: usize, body: &Value, urgency: Urgency) {
+        let expiry = match channel.row().delivery {
+            Delivery::State { expiry } => expiry,
+            Delivery::Event { .. } | Delivery::Reading { .. } | Delivery::Backlog | Delivery::Heard => None,
+        };
+        let expiry_s = expiry.and_then(|expiry| u32::try_from(expiry.0 / 1000).ok());
+        self.shared.outbox().state(self.topics.at(channel, index), bytes(body), urgency, expiry_s);
+    }
+
+    fn event(&self, channel: Channel, index: usize, payload: Bytes) {
+        let retain = channel.row().is_retained();
+        let topic = Arc::clone(self.topics.at(channel, index));
         let message = Message { topic, payload, acknowledged: true, retain, expiry_s: None, history: true };
         self.shared.outbox().event(message);
     }
 
-    fn once(&self, topic: &Topic, payload: Bytes, worthless: Uptime, history: bool) {
-        let topic = Arc::clone(topic);
+    /// A reading of `now`, of points with this period. A heartbeat has none, and is of no use to anybody later.
+    fn once(&self, channel: Channel, index: usize, payload: Bytes, now: Uptime, period: Millis) {
+        let worth = channel.row().worth(period);
+        let topic = Arc::clone(self.topics.at(channel, index));
+        let history = channel == Channel::DeviceData;
         let message = Message { topic, payload, acknowledged: false, retain: false, expiry_s: None, history };
-        self.shared.outbox().reading(message, worthless);
+        self.shared.outbox().reading(message, now.plus(worth));
     }
 }
 
@@ -332,9 +387,8 @@ fn is_unseen(state: AlarmState) -> bool {
     matches!(state, AlarmState::UnackActive | AlarmState::UnackReturned | AlarmState::LatchedUnack)
 }
 
-fn worth(group: &[(PointId, Reading)], period: impl Fn(PointId) -> Millis) -> Millis {
-    let longest = group.iter().map(|(point, _)| period(*point)).max();
-    longest.unwrap_or_default().times(DATA_EXPIRY_PERIODS)
+fn longest_period(group: &[(PointId, Reading)], period: impl Fn(PointId) -> Millis) -> Millis {
+    group.iter().map(|(point, _)| period(*point)).max().unwrap_or_default()
 }
 
 fn bytes(body: &Value) -> Bytes {

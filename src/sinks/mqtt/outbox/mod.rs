@@ -66,6 +66,8 @@ pub(super) enum Urgency {
     First,
     /// After events.
     Later,
+    /// After everything else; of these the lower first.
+    Last(u8),
 }
 
 #[derive(Debug)]
@@ -225,10 +227,8 @@ impl Outbox {
     pub(super) fn next(&mut self, now: Uptime, window: bool, size_max: usize) -> Option<(Ticket, Message)> {
         loop {
             let (ticket, message) = if window
-                && let Some(next) = self
-                    .next_state(Urgency::First)
-                    .or_else(|| self.next_event())
-                    .or_else(|| self.next_state(Urgency::Later))
+                && let Some(next) =
+                    self.next_state(true).or_else(|| self.next_event()).or_else(|| self.next_state(false))
             {
                 next
             } else {
@@ -249,11 +249,12 @@ impl Outbox {
         }
     }
 
-    fn next_state(&mut self, urgency: Urgency) -> Option<(Ticket, Message)> {
-        if self.ready.first()?.0 != urgency {
+    /// The next state, or the next that is urgent.
+    fn next_state(&mut self, only_urgent: bool) -> Option<(Ticket, Message)> {
+        if only_urgent && self.ready.first()?.0 != Urgency::First {
             return None;
         }
-        let (_, topic) = self.ready.pop_first()?;
+        let (urgency, topic) = self.ready.pop_first()?;
         let state = self.states.get_mut(&topic)?;
         let empty = match &mut state.phase {
             Phase::Shown => false,

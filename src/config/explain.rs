@@ -201,6 +201,10 @@ codes! {
         "It needs a server and its port, `tls` (\"implicit\" for port 465, \"starttls\" for port 587, \"none\" only where the network is trusted, with allow_plaintext = true), valid addresses, and either both of `user` and `password` or neither.";
     NutVariable = 651, "A NUT variable does not fit its point",
         "Variables have the names of NUT (battery.charge, input.voltage), and the unit that the name implies. ups.status, ups.alarm and the device's and driver's own names are made by emberwatch.";
+    CommandKey = 630, "A public key of a command cannot be used",
+        "Commands over MQTT are signed with Ed25519; the public key is its 32 bytes in base64.";
+    CommandsUnsigned = 631, "Commands could be asked by anybody",
+        "MQTT does not tell who speaks. Allowed commands need keys that sign them, and MQTT 5; only ack and refresh may come unsigned, where require_signature = false is written.";
     NutUps = 652, "A UPS for NUT does not fit",
         "There is at least one [[nut.ups]], each is a device or stands for a zone, something that is read shows that it is there, and OB LB comes no later than FSD.";
     NutPlainText = 653, "NUT would go over the network in plain text",

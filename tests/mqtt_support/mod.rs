@@ -370,6 +370,7 @@ pub(crate) fn options(version: MqttVersion, port: u16) -> MqttOptions {
         spool: None,
         owned_topics: None,
         homeassistant: None,
+        commands: None,
     }
 }
 

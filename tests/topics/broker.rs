@@ -24,7 +24,11 @@ impl Mosquitto {
         let port = free_port();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto/acl");
         let acl = std::fs::read_to_string(shipped).expect("shipped").replace("/example/", "/test/");
-        std::fs::write(dir.join("acl"), format!("{acl}\nuser test\ntopic readwrite #\n")).expect("written");
+        std::fs::write(
+            dir.join("acl"),
+            format!("{acl}\nuser emberwatch\ntopic write console/#\nuser test\ntopic readwrite #\n"),
+        )
+        .expect("written");
         std::fs::write(dir.join("passwords"), "emberwatch:ember\ntest:test\n").expect("written");
         let (code, _, err) =
             finish(Command::new(peer("mosquitto_passwd")).arg("-U").arg(dir.join("passwords")));
@@ -41,7 +45,7 @@ impl Mosquitto {
         until(failure, || TcpStream::connect(("127.0.0.1", port)).ok());
         let mut listener = as_test("mosquitto_sub", port);
         listener.args(["-q", "1", "--retain-as-published", "-F", "%t\t%q\t%r\t%E\t%p"]);
-        listener.args(["-t", "emberwatch/#", "-t", "homeassistant/#", "-t", "mark"]);
+        listener.args(["-t", "emberwatch/#", "-t", "homeassistant/#", "-t", "console/#", "-t", "mark"]);
         let heard = Program::start(dir, "mosquitto_sub", &mut listener);
         let password = dir.join("password");
         std::fs::write(&password, "ember").expect("written");
@@ -80,6 +84,14 @@ impl Mosquitto {
         if retain {
             command.arg("-r");
         }
+        let (code, out, err) = finish(&mut command);
+        assert_eq!(code, 0, "{out}{err}");
+    }
+
+    /// Says something with these further options of `mosquitto_pub`.
+    pub(crate) fn say_with(&self, topic: &str, payload: &str, options: &[String]) {
+        let mut command = as_test("mosquitto_pub", self.port);
+        command.args(["-q", "1", "-t", topic, "-m", payload]).args(options);
         let (code, out, err) = finish(&mut command);
         assert_eq!(code, 0, "{out}{err}");
     }

@@ -10,6 +10,7 @@ mod bench;
 #[allow(dead_code, reason = "shared with the tests of the edges, which use all of it")]
 mod box_plant;
 mod broker;
+mod commands;
 #[path = "../edges/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the edges, which use all of it")]
 mod program;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use super::bench::{Daemon, state};
 use super::box_plant::{Plan, Plant};
 use super::broker::Mosquitto;
+use super::commands::{Console, command, topic};
 use super::program::{free_port, until};
 
 static HEARD: OnceLock<String> = OnceLock::new();
@@ -19,8 +20,12 @@ pub(crate) fn captured() -> &'static str {
 fn tell() -> String {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (mut plant, mqtt) = (Plant::start(dir.path(), "0.2"), Mosquitto::start(dir.path()));
-    let page = free_port();
-    let plan = Plan { countdown: "1500ms", more: mqtt.table(), ..Plan::new(plant.port, page) };
+    let (page, console) = (free_port(), Console::new());
+    let plan = Plan {
+        countdown: "1500ms",
+        more: format!("{}{}", mqtt.table(), console.table()),
+        ..Plan::new(plant.port, page)
+    };
     let mut daemon = Daemon::start(dir.path(), &plan.write(dir.path()), page);
     plant.temperature_c(25);
     daemon.until_calm();
@@ -54,6 +59,12 @@ fn tell() -> String {
     mqtt.until("device/emberwatch_test_b1_box-1/config", &["Contactor"]);
     mqtt.until("b1/alarm/temp", &["unack-active"]);
     mqtt.mark("newcomer");
+
+    let (asked, refresh) = (topic("refresh"), command("01KAXQBE7Q", serde_json::json!({})));
+    mqtt.say_with(&asked, &refresh, &console.properties(&asked, &refresh));
+    mqtt.until("b1/res/refresh", &["01KAXQBE7Q"]);
+    mqtt.until("b1/event", &["command."]);
+    mqtt.mark("asked");
 
     plant.program.kill();
     daemon.until("the lost device", |state| state["devices"]["box-1"]["state"] == "offline");

@@ -2,14 +2,20 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::config::complaint::Desk;
 use crate::config::explain::Code;
+use crate::config::names::Names;
 use crate::config::node::At;
 use crate::config::plant::{as_table, is_host};
 use crate::config::secrets::{self, Environment};
 use crate::config::table::Table;
 use crate::config::value;
-use crate::sinks::mqtt::options::{HomeAssistantOptions, MqttOptions, MqttVersion, TlsOptions};
+use crate::sinks::mqtt::options::{
+    CommandOptions, HomeAssistantOptions, KeyOptions, MqttOptions, MqttVersion, TlsOptions, Verb,
+};
 use crate::units::Millis;
 
 use super::{QUEUE, count, spool, url};
@@ -49,6 +55,7 @@ pub(super) fn read(
     let allow_plaintext = table.may(desk, "allow_plaintext", value::flag).unwrap_or(false);
     let spool = spool::read(desk, &mut table, home.as_deref());
     let homeassistant = table.table(desk, "homeassistant").and_then(|table| home_assistant(desk, table));
+    let commands = table.table(desk, "commands").and_then(|table| commands(desk, table, version));
     table.finish(desk);
     let secure = tls.is_some();
     let port = port.and_then(|port| u16::try_from(port.value).ok());
@@ -83,6 +90,7 @@ pub(super) fn read(
         spool,
         owned_topics: home.map(|home| home.join("topics")),
         homeassistant,
+        commands,
     })
 }
 
@@ -146,6 +154,54 @@ fn home_assistant(desk: &mut Desk, mut table: Table) -> Option<HomeAssistantOpti
     let prefix = prefix.map_or_else(|| "homeassistant".to_owned(), |prefix| prefix.value);
     let birth_topic = birth.map_or_else(|| "homeassistant/status".to_owned(), |topic| topic.value);
     enable?.then(|| HomeAssistantOptions { prefix, birth_topic, alarms, models: Vec::new() })
+}
+
+/// What others may ask. Off unless `allow` names a verb.
+fn commands(desk: &mut Desk, mut table: Table, version: Option<MqttVersion>) -> Option<CommandOptions> {
+    let allow = table.need(desk, "allow", value::list(value::word(&Verb::TABLE)));
+    let require_signature = table.may(desk, "require_signature", value::flag).unwrap_or(true);
+    let respond_to = table.may(desk, "respond_to", value::list(value::filled));
+    let allowed: Vec<Verb> = allow.map(|allow| allow.value).unwrap_or_default();
+    let mut names = Names::new("key");
+    let mut keys = Vec::new();
+    for (index, mut table) in table.tables(desk, "key").into_iter().enumerate() {
+        let name = table.need(desk, "name", value::id);
+        let public = table.need(desk, "public_key", value::text);
+        let may = table.may(desk, "allow", value::list(value::word(&Verb::TABLE)));
+        table.finish(desk);
+        if let Some(name) = &name {
+            names.add(desk, name, index);
+        }
+        let (Some(name), Some(public)) = (name, public) else { continue };
+        let bytes = STANDARD.decode(&public.value).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let Some(public_key) = bytes else {
+            desk.say(Code::CommandKey, public.at, "this is no public key of Ed25519").help(
+                "32 bytes in base64: openssl pkey -in key.pem -pubout -outform DER | tail -c 32 | base64",
+            );
+            continue;
+        };
+        let allow = may.map_or_else(|| allowed.clone(), |may| may.value);
+        keys.push(KeyOptions { name: name.value, public_key, allow });
+    }
+    let at = table.at;
+    table.finish(desk);
+    if allowed.is_empty() {
+        return None;
+    }
+    if version == Some(MqttVersion::V3) {
+        desk.say(Code::CommandsUnsigned, at, "commands need MQTT 5").help(
+            "3.1.1 hides whether a message was retained, and knows no signatures beside it: version = \"5\"",
+        );
+    }
+    let unsigned = |verb: &Verb| !require_signature && verb.may_be_unsigned();
+    if keys.is_empty() && !allowed.iter().all(unsigned) {
+        desk.say(Code::CommandsUnsigned, at, "commands are allowed, and nobody can sign them").help(
+            "add `[[mqtt.commands.key]]`; only ack and refresh may come unsigned (require_signature = false)",
+        );
+    }
+    let respond_to =
+        respond_to.map(|list| list.value.into_iter().map(|topic| topic.value).collect()).unwrap_or_default();
+    Some(CommandOptions { allow: allowed, require_signature, respond_to, keys })
 }
 
 fn read_tls(desk: &mut Desk, mut table: Table) -> Option<TlsOptions> {

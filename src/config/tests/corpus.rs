@@ -203,6 +203,24 @@ const WEB: &str = "[web]\nlisten = \"127.0.0.1:8080\"\n[[web.operator]]\nname = 
 const EDGES: &[Case] = &[
     ("", "[web]\nlisten = \"0.0.0.0:8080\"\n", Code::OpenWithoutOperators, "listen"),
     ("", "[web]\nlisten = \"localhost\"\n", Code::BadAddress, "listen"),
+    (
+        "",
+        "[mqtt]\nhost = \"localhost\"\n[mqtt.commands]\nallow = [\"ack\"]\n[[mqtt.commands.key]]\nname = \"a\"\npublic_key = \"AAAA\"\n",
+        Code::CommandKey,
+        "public_key",
+    ),
+    (
+        "",
+        "[mqtt]\nhost = \"localhost\"\n[mqtt.commands]\nallow = [\"abort\"]\nrequire_signature = false\n",
+        Code::CommandsUnsigned,
+        "mqtt.commands",
+    ),
+    (
+        "",
+        "[mqtt]\nhost = \"localhost\"\nversion = \"3.1.1\"\n[mqtt.commands]\nallow = [\"ack\"]\nrequire_signature = false\n",
+        Code::CommandsUnsigned,
+        "mqtt.commands",
+    ),
     ("", "[mqtt]\nhost = \"192.0.2.1\"\n", Code::PlainText, "host"),
     ("", "[mqtt]\nhost = \"a b\"\n", Code::BadAddress, "host"),
     ("", "[mqtt]\nbrokers = [\"localhost\", \"b:0\"]\n", Code::BadAddress, "b:0"),

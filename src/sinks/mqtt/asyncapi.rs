@@ -13,7 +13,7 @@ use crate::wire::VERSION;
 const BINDING: &str = "0.2.0";
 
 /// Names in braces, with what they are, and the default of those that have one.
-const PARAMETERS: [(&str, &str, Option<&str>); 10] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 11] = [
     ("root", "First level of all topics: `root` of `[mqtt]`.", Some("emberwatch")),
     ("site", "Id of the site.", None),
     ("gateway", "Id of the gateway: which machine speaks.", None),
@@ -22,6 +22,7 @@ const PARAMETERS: [(&str, &str, Option<&str>); 10] = [
     ("device", "Id of a device.", None),
     ("alarm", "Id of an alarm.", None),
     ("sequence", "Id of a power cut.", None),
+    ("verb", "What is asked: one of `allow` of `[mqtt.commands]`.", None),
     ("prefix", "`prefix` of `[mqtt.homeassistant]`.", Some("homeassistant")),
     (
         "object",
@@ -157,7 +158,7 @@ fn expiry(row: &Row) -> Option<Expiry> {
 }
 
 fn message(row: &Row) -> Value {
-    let content = if row.delivery == Delivery::Heard { "text/plain" } else { "application/json" };
+    let content = if row.channel == Channel::HomeAssistantStatus { "text/plain" } else { "application/json" };
     json!({
         "name": row.name,
         "contentType": content,

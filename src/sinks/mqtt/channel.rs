@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::discovery;
+use super::{command, discovery};
 use crate::units::Millis;
 use crate::wire::schema;
 
@@ -29,6 +29,8 @@ pub(super) enum Channel {
     Sequence,
     Discovery,
     HomeAssistantStatus,
+    Command,
+    CommandResult,
 }
 
 /// What there is one topic of.
@@ -124,9 +126,8 @@ impl Channel {
 
 const RETAINED: Delivery = Delivery::State { expiry: None };
 
-/// All rows, in the order of `Channel`. Commands and their results belong here too, once there are any: with rows for
-/// `{root}/1/{site}/{room}/cmd/…` and `…/res/…` they are subscribed, published and documented like the rest.
-pub(super) const TABLE: [Row; 15] = [
+/// All rows, in the order of `Channel`.
+pub(super) const TABLE: [Row; 17] = [
     Row {
         channel: Channel::Status,
         name: "gatewayStatus",
@@ -266,6 +267,26 @@ pub(super) const TABLE: [Row; 15] = [
         delivery: Delivery::Heard,
         about: "Home Assistant's own birth and will: at `online`, discovery and all state are published again.",
         schema: discovery::status_schema,
+    },
+    Row {
+        channel: Channel::Command,
+        name: "command",
+        address: "{root}/1/{site}/{room}/cmd/{verb}",
+        per: Per::Elsewhere,
+        delivery: Delivery::Heard,
+        about: "What may be asked, where `[mqtt.commands]` allows it: ack, shelve, unshelve, abort, refresh. Never \
+                retained; MQTT 5 alone. The user properties emberwatch-key and emberwatch-signature sign it.",
+        schema: command::schema,
+    },
+    Row {
+        channel: Channel::CommandResult,
+        name: "commandResult",
+        address: "{root}/1/{site}/{room}/res/{verb}",
+        per: Per::Elsewhere,
+        delivery: Delivery::Reading { worth: Worth::Span(Millis::from_secs(60)) },
+        about: "What came of a command, at most once: ask again with the same id for the same answer. Goes to the response \
+                topic instead, where one is given and allowed.",
+        schema: command::result_schema,
     },
 ];
 

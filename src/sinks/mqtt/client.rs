@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport, v5};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
@@ -15,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::command::{KEY_PROPERTY, SIGNATURE_PROPERTY, Said};
 use super::options::{MqttOptions, MqttVersion};
 use super::outbox::Message;
 use super::topics::Topic;
@@ -54,13 +54,12 @@ impl Will {
 /// Topics that may be subscribed on a connection.
 const FILTERS_MAX: usize = 16;
 
-/// What somebody else said on a topic that was subscribed.
+/// What is subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct Filter {
     pub(super) topic: String,
-    pub(super) payload: Bytes,
-    /// The broker had kept it: it was said before we listened.
-    pub(super) retained: bool,
+    /// Whether what the broker has kept is wanted too.
+    pub(super) kept: bool,
 }
 
 /// What a connection tells.
@@ -73,7 +72,7 @@ pub(super) enum Event {
     /// The broker answered the message with this number; the reason if it does not want it.
     Acknowledged { number: u16, refused: Option<String> },
     /// Somebody else spoke on a subscribed topic.
-    Heard(Heard),
+    Heard(Said),
     /// The broker does not let us hear what we subscribed.
     Deaf(String),
     /// The connection is over.
@@ -121,7 +120,7 @@ impl Connected {
 
     /// Hands a message over. False if the library takes no more, which means that the connection is over.
     pub(super) fn hand_over(&self, message: Message) -> bool {
-        let Message { topic, payload, acknowledged, retain, expiry_s, .. } = message;
+        let Message { topic, payload, acknowledged, retain, expiry_s, correlation, .. } = message;
         match &self.client {
             Client::V3(client) => {
                 let qos = if acknowledged { rumqttc::QoS::AtLeastOnce } else { rumqttc::QoS::AtMostOnce };
@@ -132,6 +131,7 @@ impl Connected {
                 let qos = if acknowledged { QoS::AtLeastOnce } else { QoS::AtMostOnce };
                 let properties = PublishProperties {
                     message_expiry_interval: expiry_s,
+                    correlation_data: correlation,
                     content_type: Some("application/json".to_owned()),
                     ..PublishProperties::default()
                 };
@@ -140,18 +140,27 @@ impl Connected {
         }
     }
 
-    /// Asks to hear these topics, at least once each. What was kept comes too, and is told to be so. False as with
-    /// `hand_over`. Only once a connection, before anything is handed over: there is room for `FILTERS_MAX`.
-    pub(super) fn listen(&self, filters: &[String]) -> bool {
+    /// Asks to hear these topics, at least once each. What was kept is told to be so; MQTT 5 sends it only where it is
+    /// wanted. False as with `hand_over`. Only once a connection, before anything is handed over: there is room for
+    /// `FILTERS_MAX`.
+    pub(super) fn listen(&self, filters: &[Filter]) -> bool {
         let mut filters = filters.iter().take(FILTERS_MAX);
         match &self.client {
             Client::V3(client) => {
                 let qos = rumqttc::QoS::AtLeastOnce;
-                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
+                filters.all(|filter| client.try_subscribe(&filter.topic, qos).is_ok())
             }
             Client::V5(client) => {
-                let qos = v5::mqttbytes::QoS::AtLeastOnce;
-                filters.all(|filter| client.try_subscribe(filter, qos).is_ok())
+                use v5::mqttbytes::QoS;
+                use v5::mqttbytes::v5::{Filter, RetainForwardRule};
+                filters.all(|filter| {
+                    let mut asked = Filter::new(&filter.topic, QoS::AtLeastOnce);
+                    asked.preserve_retain = true;
+                    if !filter.kept {
+                        asked.retain_forward_rule = RetainForwardRule::Never;
+                    }
+                    client.try_subscribe_many([asked]).is_ok()
+                })
             }
         }
     }
@@ -234,7 +243,8 @@ fn from_v3(event: rumqttc::Event) -> Option<Event> {
         }
         rumqttc::Event::Outgoing(Outgoing::Publish(number)) => Some(Event::Written(number)),
         rumqttc::Event::Incoming(Packet::Publish(it)) => {
-            Some(Event::Heard(Heard { topic: it.topic, payload: it.payload, retained: it.retain }))
+            let said = Said { topic: it.topic, payload: it.payload, retained: it.retain, ..Said::default() };
+            Some(Event::Heard(said))
         }
         rumqttc::Event::Incoming(Packet::SubAck(ack)) => {
             let refused = ack.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure);
@@ -308,7 +318,19 @@ fn from_v5(event: v5::Event) -> Option<Event> {
         v5::Event::Outgoing(Outgoing::Publish(number)) => Some(Event::Written(number)),
         v5::Event::Incoming(Packet::Publish(it)) => {
             let topic = String::from_utf8(it.topic.to_vec()).ok()?;
-            Some(Event::Heard(Heard { topic, payload: it.payload, retained: it.retain }))
+            let mut said = Said { topic, payload: it.payload, retained: it.retain, ..Said::default() };
+            if let Some(properties) = it.properties {
+                said.response_topic = properties.response_topic;
+                said.correlation = properties.correlation_data;
+                for (name, value) in properties.user_properties {
+                    match name.as_str() {
+                        KEY_PROPERTY => said.key = Some(value),
+                        SIGNATURE_PROPERTY => said.signature = Some(value),
+                        _ => {}
+                    }
+                }
+            }
+            Some(Event::Heard(said))
         }
         v5::Event::Incoming(Packet::SubAck(ack)) => {
             let refused =

@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Connected, Event, HANDED_MAX, Heard, Will};
+use super::client::{Connected, Event, Filter, HANDED_MAX, Will};
+use super::command::Said;
 use super::counters::MqttCounters;
 use super::options::{MqttOptions, TlsOptions};
 use super::outbox::{Message, Ticket};
@@ -61,8 +62,8 @@ pub(super) struct Connection {
     options: MqttOptions,
     will: Will,
     /// What is subscribed on each connection, and where it goes.
-    filters: Vec<String>,
-    words: mpsc::Sender<Heard>,
+    filters: Vec<Filter>,
+    words: mpsc::Sender<Said>,
     shared: Arc<Shared>,
     fault: FaultReport,
     closing: CancellationToken,
@@ -78,7 +79,7 @@ impl Connection {
     pub(super) fn new(
         options: MqttOptions,
         will: Will,
-        (filters, words): (Vec<String>, mpsc::Sender<Heard>),
+        (filters, words): (Vec<Filter>, mpsc::Sender<Said>),
         shared: Arc<Shared>,
         inbox: Inbox,
         closing: CancellationToken,

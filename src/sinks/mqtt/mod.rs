@@ -8,8 +8,8 @@
 //! *State* is retained and published again after every reconnect; *readings* never are, because a replayed
 //! reading looks alive. Transitions wait in order until the broker has acknowledged them; when the outbox is
 //! full, readings go first, oldest first, and everything dropped is counted.
-//! No command comes in this way: the one thing that is heard is that Home Assistant has come, where it is wanted. A broker that is away, slow or refusing raises an
-//! alarm and delays nothing else.
+//! Nothing is subscribed unless the site wants it: that Home Assistant has come, and commands (`command`). A broker that is
+//! away, slow or refusing raises an alarm and delays nothing else.
 
 pub mod asyncapi;
 pub mod options;
@@ -26,6 +26,7 @@ mod owned;
 mod tls;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +34,14 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::exchange::{FaultReport, Hearing, Inbox};
-use crate::safety::site::{Site, SystemFault};
+use crate::safety::site::{RoomId, Site, SystemFault};
 use crate::sinks::spool::{Spool, SpoolCounters};
 use crate::wire::Board;
 
 use channel::Channel;
+use client::Filter;
 pub use counters::MqttCounters;
 use discovery::Discovery;
 use options::MqttOptions;
@@ -132,12 +135,19 @@ pub fn spawn(
     let kept = topics.retained().chain(introduced).collect();
     let owned = options.owned_topics.clone().map(|path| Owned::new(path, &topics.base, &site.name, kept));
     let will = client::Will::new(topics.at(Channel::Status, 0), &boot);
-    let filters = discovery.iter().map(|it| it.birth.clone()).collect();
+    let gate = options
+        .commands
+        .as_ref()
+        .map(|it| command::Gate::new(it.clone(), rooms(&topics, &site), clock::now()));
+    let births = discovery.iter().map(|it| Filter { topic: it.birth.clone(), kept: true });
+    let asked = gate.iter().flat_map(command::Gate::filters).map(|topic| Filter { topic, kept: false });
+    let filters = births.chain(asked).collect();
+    let commands = gate.map(|gate| hear::Commands::new(gate, inbox.clone(), clock::now()));
     let (words, said) = mpsc::channel(HEARD_MAX);
     // Cancelled by the hearing task once its last words are in the outbox.
     let closing = CancellationToken::new();
     let board = Board::new(site, boot);
-    let hear = hear::Hear::new(board, topics, discovery, Arc::clone(&shared), inbox.clone());
+    let hear = hear::Hear::new(board, topics, discovery, commands, Arc::clone(&shared), inbox.clone());
     let kept = Arc::clone(&shared);
     let ears = (filters, words);
     let connection = connection::Connection::new(options, will, ears, shared, inbox, closing.clone());
@@ -158,4 +168,10 @@ pub fn spawn(
         }
     });
     MqttHandle { counters, spooled, tasks: [hear, connection] }
+}
+
+/// The rooms, by what their topics begin with.
+fn rooms(topics: &topics::Topics, site: &Site) -> BTreeMap<String, RoomId> {
+    let rooms = site.rooms.iter().enumerate();
+    rooms.map(|(index, room)| (format!("{}{}", topics.base, room.name), RoomId::at(index))).collect()
 }

@@ -36,6 +36,8 @@ pub struct MqttOptions {
     pub owned_topics: Option<PathBuf>,
     /// Where Home Assistant is told of all devices; it is not when absent.
     pub homeassistant: Option<HomeAssistantOptions>,
+    /// What others may ask; nothing is subscribed for it when absent.
+    pub commands: Option<CommandOptions>,
 }
 
 /// Home Assistant's device discovery.

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::{any, array, boolean, integer, map, moment, nullable, number, object, optional, string, words};
 use crate::wire::VERSION;
 
+/// Whether something keeps the gateway's clock right.
+const CLOCKS: [&str; 3] = ["synchronised", "unsynchronised", "unknown"];
+
 /// What a gateway can be; the last is said by the broker.
 pub const GATEWAY_STATES: [&str; 5] = ["starting", "online", "degraded", "stopping", "lost"];
 
@@ -63,6 +66,7 @@ pub fn gateway_status() -> Value {
         ("seq", optional(integer())),
         ("state", words(&GATEWAY_STATES)),
         ("failing", optional(array(string()))),
+        ("clock", optional(words(&CLOCKS))),
     ])
 }
 
@@ -349,6 +353,15 @@ pub fn event() -> Value {
         ("text", string()),
         ("drill", boolean()),
         ("room", nullable(string())),
+        ("clock", words(&CLOCKS)),
+        ("by_ms", optional(integer())),
+        ("id", optional(string())),
+        ("verb", optional(string())),
+        ("target", optional(string())),
+        ("actor", optional(string())),
+        ("reason", optional(string())),
+        ("rejected", optional(nullable(string()))),
+        ("unrecorded", optional(integer())),
         ("zone", optional(string())),
         ("level", optional(level())),
         ("was", optional(level())),

@@ -17,6 +17,10 @@ pub(super) use bounds::{Bucket, Recent};
 pub(super) use gate::{Gate, Judged, Passed, Wish};
 
 use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::wire::VERSION;
+use crate::wire::schema::{boolean, integer, moment, nullable, object, optional, string, words};
 
 /// A message on a command topic, as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,4 +47,32 @@ pub(super) const SIGNATURE_PROPERTY: &str = "emberwatch-signature";
 /// The bytes that are signed.
 pub(super) fn signed_bytes(topic: &str, payload: &[u8]) -> Vec<u8> {
     [topic.as_bytes(), b"\n", payload].concat()
+}
+
+/// The JSON Schema of a command.
+pub(super) fn schema() -> Value {
+    let expect =
+        object(&[("occ", optional(string())), ("rev", optional(integer())), ("run", optional(string()))]);
+    object(&[
+        ("id", string()),
+        ("ts", moment()),
+        ("actor", optional(string())),
+        ("reason", optional(string())),
+        ("target", optional(string())),
+        ("expect", optional(expect)),
+        ("for_s", optional(integer())),
+        ("one_shot", optional(boolean())),
+    ])
+}
+
+/// The JSON Schema of an answer.
+pub(super) fn result_schema() -> Value {
+    object(&[
+        ("v", json!({ "const": VERSION })),
+        ("ts", moment()),
+        ("id", nullable(string())),
+        ("result", words(&["accepted", "duplicate", "rejected"])),
+        ("type", optional(string())),
+        ("detail", optional(string())),
+    ])
 }

@@ -11,19 +11,23 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::sinks::mqtt) use commands::Commands;
+use commands::Reply;
+
 use super::Shared;
 use super::channel::{Channel, Delivery};
-use super::client::Heard;
+use super::command::Said;
 use super::counters::MqttCounters;
 use super::discovery::Discovery;
 use super::outbox::{Message, Urgency};
-use super::topics::Topics;
+use super::topics::{Topic, Topics};
 use crate::clock;
 use crate::exchange::{FaultReport, Hearing, Inbox, Publication};
 use crate::safety::alarm::AlarmState;
 use crate::safety::reading::Reading;
 use crate::safety::site::{AlarmId, DeviceId, PointId, RoomId, SequenceId, SystemFault, ZoneId};
 use crate::units::{Millis, Now, Uptime};
+use crate::wire::payload::event::event;
 use crate::wire::payload::gateway::{self, GatewayState, Pulse};
 use crate::wire::payload::{DataWriter, device_meta, device_state, room_summary, sequence, zone_level};
 use crate::wire::{Board, Envelope};
@@ -41,6 +45,12 @@ const RENEW_EVERY: u32 = 2;
 /// may never have passed it on.
 const REPEAT_EVERY: u32 = 12;
 
+/// An answer nobody has fetched by then is of no use.
+const RESULT_WORTH: Millis = Millis::from_secs(60);
+
+/// The place of an event that is no fact of a publication: after all of those.
+const REFRESHED_PLACE: usize = 1_000_000;
+
 /// Whether publications were missed: the fault clears after one whole beat without.
 #[derive(Clone, Copy)]
 enum Missed {
@@ -53,6 +63,7 @@ pub(super) struct Hear {
     board: Board,
     topics: Topics,
     discovery: Option<Discovery>,
+    commands: Option<Commands>,
     /// Home Assistant has said that it is there: it is told everything at the next beat.
     newcomer: bool,
     writer: DataWriter,
@@ -70,6 +81,7 @@ impl Hear {
         board: Board,
         topics: Topics,
         discovery: Option<Discovery>,
+        commands: Option<Commands>,
         shared: Arc<Shared>,
         inbox: Inbox,
     ) -> Self {
@@ -79,6 +91,7 @@ impl Hear {
             board,
             topics,
             discovery,
+            commands,
             newcomer: false,
             writer,
             buffer: String::new(),
@@ -95,7 +108,7 @@ impl Hear {
     pub(super) async fn run(
         mut self,
         mut hearing: Hearing,
-        mut words: mpsc::Receiver<Heard>,
+        mut words: mpsc::Receiver<Said>,
         stop: CancellationToken,
     ) {
         self.introduce();
@@ -173,6 +186,8 @@ impl Hear {
         for room in rooms {
             self.say_summary(room);
         }
+        let replies = self.commands.as_mut().map(|commands| commands.follow(publication, &self.board));
+        replies.into_iter().flatten().for_each(|reply| self.answer(reply));
         self.renew_status();
     }
 
@@ -333,27 +348,90 @@ impl Hear {
         }
     }
 
-    /// Somebody else has spoken. Everything is told at the next beat: by then Home Assistant listens, and one that comes
-    /// and goes all the time costs no more than one beat each.
-    fn heard_of(&mut self, word: &Heard) {
+    /// Somebody else has spoken: Home Assistant has come, or something is asked. Home Assistant is told everything at the
+    /// next beat: by then it listens, and one that comes and goes all the time costs no more than one beat each.
+    fn heard_of(&mut self, word: &Said) {
         let born = self.discovery.as_ref().is_some_and(|it| it.is_birth(&word.topic, &word.payload));
         self.newcomer |= born;
+        let commands = self.commands.as_mut();
+        let reply = commands.and_then(|commands| commands.heard(word, &self.board, clock::now()));
+        reply.into_iter().for_each(|reply| self.answer(reply));
+        let refreshing = self.commands.as_mut().map(Commands::take_refreshing).unwrap_or_default();
+        for (room, id) in refreshing {
+            self.say_everything();
+            self.say_last_readings();
+            self.say_refreshed(room, &id);
+        }
     }
 
     fn welcome_newcomer(&mut self) {
         if std::mem::take(&mut self.newcomer) {
             self.say_discovery();
-            self.told = None;
-            self.renew_status();
-            // Before that nothing is known of the plant.
-            if self.heard.is_some() {
-                self.everything();
-                let standing: Vec<AlarmId> = self.board.standing().map(|it| it.0).collect();
-                for alarm in standing {
-                    self.say_alarm(alarm);
-                }
+            self.say_everything();
+        }
+    }
+
+    /// All that stands, once more.
+    fn say_everything(&mut self) {
+        self.told = None;
+        self.renew_status();
+        // Before that nothing is known of the plant.
+        if self.heard.is_some() {
+            self.everything();
+            let standing: Vec<AlarmId> = self.board.standing().map(|it| it.0).collect();
+            standing.into_iter().for_each(|alarm| self.say_alarm(alarm));
+        }
+    }
+
+    /// What each device delivered last, with the times at which it did.
+    fn say_last_readings(&self) {
+        let site = Arc::clone(self.board.site());
+        let readings = self.board.readings();
+        for (index, device) in site.devices.iter().enumerate() {
+            let points = device.points.clone().map(PointId);
+            let group: Vec<(PointId, Reading)> = points
+                .map(|point| (point, readings[point.index()]))
+                .filter(|(_, reading)| !matches!(reading, Reading::NeverSeen))
+                .collect();
+            if !group.is_empty() {
+                let mut text = String::new();
+                self.writer.write(&mut text, &self.board.envelope(), &group);
+                let period = longest_period(&group, |point| site[point].period);
+                self.once(Channel::DeviceData, index, text.into(), clock::uptime(), period);
             }
         }
+    }
+
+    /// That everything was told again: the end mark for who has asked for it.
+    fn say_refreshed(&self, room: RoomId, id: &str) {
+        let envelope = Envelope { now: clock::now(), ..self.board.envelope() };
+        let words = "everything that stands was told again";
+        let body = serde_json::json!({ "id": id });
+        let event = event(&envelope, REFRESHED_PLACE, Some(room), "refresh.done".to_owned(), words, body);
+        self.once_on(self.topics.at(Channel::Event, room.index()), bytes(&event.body), None, RESULT_WORTH);
+    }
+
+    /// An answer, where the sender wants it or below the room's results.
+    fn answer(&self, reply: Reply) {
+        let payload = bytes(&reply.answer.document(clock::now().wall));
+        let own = || format!("{}{}/res/{}", self.topics.base, self.board.site()[reply.room].name, reply.verb);
+        let topic = Topic::from(reply.topic.unwrap_or_else(own));
+        self.once_on(&topic, payload, reply.correlation, RESULT_WORTH);
+    }
+
+    fn once_on(&self, topic: &Topic, payload: Bytes, correlation: Option<Bytes>, worth: Millis) {
+        let topic = Arc::clone(topic);
+        let message = Message {
+            topic,
+            payload,
+            acknowledged: false,
+            retain: false,
+            expiry_s: None,
+            correlation,
+            history: false,
+        };
+        self.shared.outbox().reading(message, clock::uptime().plus(worth));
+        self.shared.filled.notify_one();
     }
 
     fn state(&self, channel: Channel, index: usize, body: &Value, urgency: Urgency) {
@@ -368,7 +446,15 @@ impl Hear {
     fn event(&self, channel: Channel, index: usize, payload: Bytes) {
         let retain = channel.row().is_retained();
         let topic = Arc::clone(self.topics.at(channel, index));
-        let message = Message { topic, payload, acknowledged: true, retain, expiry_s: None, history: true };
+        let message = Message {
+            topic,
+            payload,
+            acknowledged: true,
+            retain,
+            expiry_s: None,
+            correlation: None,
+            history: true,
+        };
         self.shared.outbox().event(message);
     }
 
@@ -377,7 +463,15 @@ impl Hear {
         let worth = channel.row().worth(period);
         let topic = Arc::clone(self.topics.at(channel, index));
         let history = channel == Channel::DeviceData;
-        let message = Message { topic, payload, acknowledged: false, retain: false, expiry_s: None, history };
+        let message = Message {
+            topic,
+            payload,
+            acknowledged: false,
+            retain: false,
+            expiry_s: None,
+            correlation: None,
+            history,
+        };
         self.shared.outbox().reading(message, now.plus(worth));
     }
 }
@@ -394,6 +488,8 @@ fn longest_period(group: &[(PointId, Reading)], period: impl Fn(PointId) -> Mill
 fn bytes(body: &Value) -> Bytes {
     Bytes::from(body.to_string())
 }
+
+mod commands;
 
 #[cfg(test)]
 mod tests;

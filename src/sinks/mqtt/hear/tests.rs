@@ -16,7 +16,7 @@ fn hear() -> Hear {
     let site = testsite::shared();
     let topics = Topics::new("emberwatch", &site);
     let (inbox, _core) = mpsc::channel(1);
-    Hear::new(Board::new(site, "B1".to_owned()), topics, None, shared, inbox)
+    Hear::new(Board::new(site, "B1".to_owned()), topics, None, None, shared, inbox)
 }
 
 fn said(hear: &Hear) -> Vec<(String, String, Option<u32>)> {

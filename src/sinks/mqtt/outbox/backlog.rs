@@ -133,6 +133,7 @@ pub(super) fn decoded(mut bytes: &[u8]) -> impl Iterator<Item = Message> {
             acknowledged: true,
             retain: false,
             expiry_s: None,
+            correlation: None,
             history: true,
         })
     })

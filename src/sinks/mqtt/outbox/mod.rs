@@ -40,6 +40,8 @@ pub(super) struct Message {
     pub(super) retain: bool,
     /// After this many seconds the broker forgets it (MQTT 5).
     pub(super) expiry_s: Option<u32>,
+    /// What the asker knows an answer by (MQTT 5).
+    pub(super) correlation: Option<Bytes>,
     /// Worth telling when it is no longer live.
     pub(super) history: bool,
 }
@@ -269,7 +271,15 @@ impl Outbox {
         let payload = if empty { Bytes::new() } else { state.payload.clone() };
         let expiry_s = state.expiry_s.filter(|_| !empty);
         let ticket = Ticket::State { topic: Arc::clone(&topic), version: state.version, empty };
-        let message = Message { topic, payload, acknowledged: true, retain: true, expiry_s, history: false };
+        let message = Message {
+            topic,
+            payload,
+            acknowledged: true,
+            retain: true,
+            expiry_s,
+            correlation: None,
+            history: false,
+        };
         Some((ticket, message))
     }
 

@@ -16,6 +16,7 @@ fn message(topic: &str, text: &'static str, acknowledged: bool) -> Message {
         acknowledged,
         retain: false,
         expiry_s: None,
+        correlation: None,
         history: true,
     }
 }

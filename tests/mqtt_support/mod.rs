@@ -104,7 +104,7 @@ impl Broker {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("emberwatch.acl"), with_test(rules)).unwrap();
         let passwords = folder.path().join("emberwatch.passwd");
-        let lines: String = USERS.iter().map(|(user, word)| format!("{user}:{word}\n")).collect();
+        let lines = USERS.map(|(user, word)| format!("{user}:{word}")).join("\n") + "\n";
         std::fs::write(&passwords, lines).unwrap();
         let hashed = Command::new(program("mosquitto_passwd")).arg("-U").arg(&passwords).status();
         assert!(hashed.await.unwrap().success());

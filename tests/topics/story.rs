@@ -1,5 +1,6 @@
 //! One story with everything in it that is ever said: calm, a sensor that lies, a fire that is cut, a broker that is away
 //! for a while, Home Assistant that comes, a device that is lost, and a gateway that dies.
+//! With `EMBERWATCH_TEST_HEARD=FILE` what was heard is kept there, to be looked at.
 
 use std::sync::OnceLock;
 

@@ -80,8 +80,10 @@ fn template(point: &Point, expression: &str, missing: &str) -> String {
     )
 }
 
+/// In seconds: when nothing was heard for as long as the core itself would take to call it stale, three periods and at
+/// least three seconds, so that a fast point does not come and go with every hiccup of the network.
 fn expire_after(point: &Point) -> u64 {
-    Channel::DeviceData.row().worth(point.period).0.div_ceil(1000).max(1)
+    point.stale_after.0.div_ceil(1000).max(1)
 }
 
 fn number(site: &Site, point: &Point, object: &str) -> (String, Value) {

@@ -202,16 +202,16 @@ fn the_dashboard_for_prometheus_asks_only_for_what_there_is() {
     let mut all = Vec::new();
     texts(&dashboard, "expr", &mut all);
     assert!(20 <= all.len(), "{all:?}");
-    let mut rules = "groups:\n  - name: dashboard\n    rules:\n".to_owned();
-    for (number, expression) in all.iter().enumerate() {
+    let rule = |(number, expression): (usize, &&str)| {
         let plain = expression
             .replace("$__rate_interval", "1m")
             .replace("$__interval", "1m")
             .replace("$instance", ".*")
             .replace("$room", ".*");
-        rules
-            .push_str(&format!("      - record: dashboard:{number}\n        expr: {}\n", Value::from(plain)));
-    }
+        format!("      - record: dashboard:{number}\n        expr: {}\n", Value::from(plain))
+    };
+    let rules: String = all.iter().enumerate().map(rule).collect();
+    let rules = format!("groups:\n  - name: dashboard\n    rules:\n{rules}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dashboard.yml"), rules).unwrap();
     promtool(&["check", "rules", "--lint=none", "dashboard.yml"], "", folder.path());

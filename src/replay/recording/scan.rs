@@ -236,7 +236,9 @@ fn put_other(out: &mut Vec<u8>, input: &Input) {
             put(out, u64::from(it.room.0));
             put(out, it.unrecorded);
             let texts = [&it.by, &it.actor, &it.verb, &it.target, &it.id, &it.reason, &it.rejected];
-            texts.into_iter().for_each(|text| put_text(out, text));
+            for text in texts {
+                put_text(out, text);
+            }
         }
         Input::Delivered { sequence, notice, target, taken } => {
             out.push(DELIVERED);
@@ -299,6 +301,23 @@ fn put_asked(out: &mut Vec<u8>, by: &str, request: &Request) {
     }
 }
 
+fn take_command(bytes: &mut Bytes<'_>) -> Option<Input> {
+    let (room, unrecorded) = (RoomId(bytes.small()?), bytes.number()?);
+    let mut text = || bytes.text().map(Arc::from);
+    let record = CommandRecord {
+        room,
+        by: text()?,
+        actor: text()?,
+        verb: text()?,
+        target: text()?,
+        id: text()?,
+        reason: text()?,
+        rejected: text()?,
+        unrecorded,
+    };
+    Some(Input::Commanded(Box::new(record)))
+}
+
 fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
     match bytes.byte()? {
         ANSWERED => {
@@ -355,22 +374,7 @@ fn take_other(bytes: &mut Bytes<'_>) -> Option<Input> {
             let fault = SystemFault::TABLE.iter().find(|known| known.1 == name)?.0;
             Some(Input::System { fault, failing: bytes.byte()? == 1 })
         }
-        COMMANDED => {
-            let (room, unrecorded) = (RoomId(bytes.small()?), bytes.number()?);
-            let mut text = || bytes.text().map(Arc::from);
-            let record = CommandRecord {
-                room,
-                by: text()?,
-                actor: text()?,
-                verb: text()?,
-                target: text()?,
-                id: text()?,
-                reason: text()?,
-                rejected: text()?,
-                unrecorded,
-            };
-            Some(Input::Commanded(Box::new(record)))
-        }
+        COMMANDED => take_command(bytes),
         DELIVERED => {
             let (sequence, notice) = (SequenceId(bytes.small()?), bytes.number()?);
             let target = bytes.text()?.into();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::sequence::{SequenceExtras, notice, notice_word, sequence};
 use super::{alarm::alarm, document, zone};
 use crate::safety::fact::{CommandRecord, Fact, Request};
-use crate::safety::site::{AlarmId, RoomId, SequenceId};
+use crate::safety::site::{AlarmId, RoomId, RuleId, SequenceId};
 use crate::safety::waiver::{Waived, WaiverChange};
 use crate::units::Uptime;
 use crate::wire::{Envelope, explain, text, time};
@@ -64,12 +64,7 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             let room = site[it.zone].room;
             Some(event(envelope, place, Some(room), kind, &text::notice(site, it), body))
         }
-        Fact::LoneVote { rule, channel } => {
-            let words = text::lone_vote(site, *rule, *channel);
-            let body = json!({ "vote": site[*rule].name, "channel": site[*channel].name });
-            let room = site[site[*rule].zone].room;
-            Some(event(envelope, place, Some(room), "vote.alone".to_owned(), &words, body))
-        }
+        Fact::LoneVote { rule, channel } => Some(lone_vote(envelope, place, *rule, *channel)),
         Fact::Waiver(change) => Some(waiver(envelope, place, change)),
         Fact::Gap { lasted } => {
             let words = format!(
@@ -99,6 +94,14 @@ pub fn event_of(envelope: &Envelope, place: usize, fact: &Fact) -> Option<Event>
             Some(event(envelope, place, Some(room), "request.refused".to_owned(), &words, body))
         }
     }
+}
+
+/// A vote came and went alone.
+fn lone_vote(envelope: &Envelope, place: usize, rule: RuleId, channel: RuleId) -> Event {
+    let site = envelope.site;
+    let words = text::lone_vote(site, rule, channel);
+    let body = json!({ "vote": site[rule].name, "channel": site[channel].name });
+    event(envelope, place, Some(site[site[rule].zone].room), "vote.alone".to_owned(), &words, body)
 }
 
 /// Something was put aside, or taken back.

@@ -8,14 +8,29 @@ use crate::units::{Millis, Uptime};
 /// Answers that are remembered.
 const ANSWERS_MAX: usize = 1024;
 
+/// What is known of an id.
+#[derive(Debug)]
+pub(in crate::sinks::mqtt) enum Seen<'a> {
+    /// Nothing.
+    Never,
+    /// Its answer is still awaited.
+    UnderWay,
+    /// This was its answer.
+    Answered(&'a Answer),
+}
+
 /// The answers of late, by the ids of their commands: the same command twice is carried out once.
 #[derive(Debug, Default)]
 pub(in crate::sinks::mqtt) struct Recent(VecDeque<(Uptime, String, Option<Answer>)>);
 
 impl Recent {
-    /// What was answered to this id; `Some(None)` while its answer is still awaited.
-    pub(in crate::sinks::mqtt) fn of(&self, id: &str) -> Option<Option<&Answer>> {
-        self.0.iter().find(|known| known.1 == id).map(|known| known.2.as_ref())
+    /// What is known of this id.
+    pub(in crate::sinks::mqtt) fn of(&self, id: &str) -> Seen<'_> {
+        match self.0.iter().find(|known| known.1 == id) {
+            None => Seen::Never,
+            Some((_, _, None)) => Seen::UnderWay,
+            Some((_, _, Some(answer))) => Seen::Answered(answer),
+        }
     }
 
     /// Remembers that this id was seen, until `keep` is over. False if there is no room for one more.

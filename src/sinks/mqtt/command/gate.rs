@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
 
+use super::bounds::Seen;
 use super::{Answer, Recent, Rejection, Said, signed_bytes};
 use crate::safety::fact::{Operator, Request};
 use crate::safety::sequence::{Phase, RunId};
@@ -182,10 +183,10 @@ impl Gate {
         // From here on it is who it says: its id may be repeated to it, and is remembered.
         *id = Some(command.id.clone());
         self.is_of_now(&command, now)?;
-        if let Some(before) = self.recent.of(&command.id) {
-            return Ok(before.map_or(Judged::UnderWay, |answer| {
-                Judged::Answered(Answer { again: true, ..answer.clone() })
-            }));
+        match self.recent.of(&command.id) {
+            Seen::Never => {}
+            Seen::UnderWay => return Ok(Judged::UnderWay),
+            Seen::Answered(answer) => return Ok(Judged::Answered(Answer { again: true, ..answer.clone() })),
         }
         if !self.recent.see(&command.id, now.uptime, SKEW_MAX.times(4)) {
             return Err(Rejection::Busy);

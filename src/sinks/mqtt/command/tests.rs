@@ -332,7 +332,8 @@ fn m9_of_a_hundred_thousand_hostile_commands_none_passes() {
                 said.payload = payload.into();
             }
             3 => {
-                said.payload = said.payload.slice(..usize::try_from(dice(said.payload.len() as u64)).unwrap())
+                said.payload =
+                    said.payload.slice(..usize::try_from(dice(said.payload.len() as u64)).unwrap());
             }
             4 => said.key = Some("tablet".into()),
             _ => {

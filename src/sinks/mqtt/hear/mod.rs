@@ -355,7 +355,9 @@ impl Hear {
         self.newcomer |= born;
         let commands = self.commands.as_mut();
         let reply = commands.and_then(|commands| commands.heard(word, &self.board, clock::now()));
-        reply.into_iter().for_each(|reply| self.answer(reply));
+        if let Some(reply) = reply {
+            self.answer(reply);
+        }
         let refreshing = self.commands.as_mut().map(Commands::take_refreshing).unwrap_or_default();
         for (room, id) in refreshing {
             self.say_everything();
@@ -379,7 +381,9 @@ impl Hear {
         if self.heard.is_some() {
             self.everything();
             let standing: Vec<AlarmId> = self.board.standing().map(|it| it.0).collect();
-            standing.into_iter().for_each(|alarm| self.say_alarm(alarm));
+            for alarm in standing {
+                self.say_alarm(alarm);
+            }
         }
     }
 

@@ -163,7 +163,7 @@ fn commands(desk: &mut Desk, mut table: Table, version: Option<MqttVersion>) -> 
     let respond_to = table.may(desk, "respond_to", value::list(value::filled));
     let allowed: Vec<Verb> = allow.map(|allow| allow.value).unwrap_or_default();
     let mut names = Names::new("key");
-    let mut keys = Vec::new();
+    let (mut keys, has_keys) = (Vec::new(), table.has("key"));
     for (index, mut table) in table.tables(desk, "key").into_iter().enumerate() {
         let name = table.need(desk, "name", value::id);
         let public = table.need(desk, "public_key", value::text);
@@ -194,7 +194,7 @@ fn commands(desk: &mut Desk, mut table: Table, version: Option<MqttVersion>) -> 
         );
     }
     let unsigned = |verb: &Verb| !require_signature && verb.may_be_unsigned();
-    if keys.is_empty() && !allowed.iter().all(unsigned) {
+    if !has_keys && !allowed.iter().all(unsigned) {
         desk.say(Code::CommandsUnsigned, at, "commands are allowed, and nobody can sign them").help(
             "add `[[mqtt.commands.key]]`; only ack and refresh may come unsigned (require_signature = false)",
         );

@@ -210,6 +210,8 @@ struct Session<'a> {
     /// Readings that the broker may not have: it has answered nothing that was handed over after them.
     unproven: VecDeque<(u64, Message)>,
     chores: u32,
+    /// The broker does not let us hear what we subscribed: what is asked of us, or that Home Assistant has come.
+    deaf: bool,
 }
 
 impl<'a> Session<'a> {
@@ -225,6 +227,7 @@ impl<'a> Session<'a> {
             written_count: 0,
             unproven: VecDeque::new(),
             chores: 0,
+            deaf: false,
         }
     }
 
@@ -320,6 +323,8 @@ impl<'a> Session<'a> {
             Some(Event::Deaf(why)) => {
                 MqttCounters::add(&self.owner.shared.counters.refused, 1);
                 tracing::warn!(why, filters = ?self.owner.filters, "MQTT broker refused a subscription");
+                self.deaf = true;
+                self.owner.fault.set(true);
                 Ok(())
             }
             Some(Event::Written(number)) => {
@@ -370,7 +375,7 @@ impl<'a> Session<'a> {
             outbox.delivered(ticket);
             self.owner.pause = PAUSE_MIN;
         }
-        self.owner.fault.set(outbox.has_refused());
+        self.owner.fault.set(self.deaf || outbox.has_refused());
     }
 
     fn chores(&mut self) {

@@ -5,9 +5,10 @@ use crate::safety::reading::{Distrust, ReadFault};
 use crate::safety::rules::limit::{Limit, Side, Step};
 use crate::safety::rules::together::{OnAllLost, OnChannelFault, Together};
 use crate::safety::rules::{OnUnknown, Rule, RuleKind};
-use crate::safety::sequence::spec::{Cuts, LoginWait, OnFail, OnRestart, Sequence, Stage, StageWhen};
+use crate::safety::sequence::spec::{LoginWait, OnFail, Sequence, Stage};
+use crate::safety::sequence::tests::{sequence, stage};
 use crate::safety::site::{
-    Action, ActionId, Alarm, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, Room, RoomId, RuleId,
+    Action, Alarm, Device, DeviceId, DeviceKind, Labels, OutputKind, Point, Room, RoomId, RuleId,
     SystemFault, Zone,
 };
 use crate::units::{Unit, Value, WallTime};
@@ -97,40 +98,9 @@ fn alarm(index: u32, source: AlarmSource) -> Alarm {
 
 /// A sequence that the vote triggers, with a countdown of a minute.
 fn cut(mode: Mode) -> Sequence {
-    let stage = Stage {
-        name: "open".into(),
-        action: ActionId(0),
-        cuts: Cuts::Battery,
-        when: StageWhen::Always,
-        requires: Vec::new(),
-        life_safety: false,
-        permissives: Vec::new(),
-        permissive_age_max: Millis(1000),
-        permissive_wait: Millis(1000),
-        wait_for_logins: None,
-        delay: Millis(0),
-        verify: Vec::new(),
-        verify_within: Millis(1000),
-        attempts: 1,
-        on_fail: OnFail::Hold,
-    };
-    Sequence {
-        name: "cut".into(),
-        title: String::new(),
-        zone: ZoneId(0),
-        mode,
-        trigger: RuleId(1),
-        countdown: Millis(60_000),
-        on_restart: OnRestart::Resume,
-        no_return: 0,
-        arming_key: None,
-        abort_input: None,
-        proof: None,
-        notice: String::new(),
-        contact: None,
-        autonomy: None,
-        stages: vec![stage],
-    }
+    let open =
+        Stage { permissive_wait: Millis(1000), verify: Vec::new(), on_fail: OnFail::Hold, ..stage("open") };
+    Sequence { mode, countdown: Millis(60_000), ..sequence(vec![open]) }
 }
 
 struct Bench(Safety);

@@ -25,7 +25,7 @@ pub(crate) mod requests;
 mod restore;
 pub mod spec;
 #[cfg(test)]
-mod tests;
+pub(in crate::safety) mod tests;
 
 pub(crate) use engine::{Scene, Sequences};
 

@@ -52,7 +52,12 @@ impl Track {
     }
 }
 
-fn restored_phase(spec: &Sequence, before: &SequenceMemory, same_boot: bool, now: Uptime) -> Phase {
+pub(super) fn restored_phase(
+    spec: &Sequence,
+    before: &SequenceMemory,
+    same_boot: bool,
+    now: Uptime,
+) -> Phase {
     let Phase::Run(run) = before.state.phase.clone() else { return Phase::Idle };
     let same_stages = spec.stages.iter().map(|stage| &stage.name).eq(before.stages.iter())
         && run.stages.len() == spec.stages.len();
@@ -132,90 +137,5 @@ impl Sequences {
             Phase::Run(run) => !run.shadow && !run.step.is_over() && track.state.mode != Mode::Disabled,
             Phase::Idle => false,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::safety::sequence::spec::{Cuts, OnRestart, Stage, StageWhen};
-    use crate::safety::sequence::{Cause, RunId};
-    use crate::safety::site::{ActionId, RuleId, ZoneId};
-    use crate::units::{Millis, WallTime};
-
-    fn sequence(stages: &[&str]) -> Sequence {
-        let stage = |name: &&str| Stage {
-            name: (*name).into(),
-            action: ActionId(0),
-            cuts: Cuts::Battery,
-            when: StageWhen::Always,
-            requires: Vec::new(),
-            life_safety: false,
-            permissives: Vec::new(),
-            permissive_age_max: Millis(1000),
-            permissive_wait: Millis(1000),
-            wait_for_logins: None,
-            delay: Millis(0),
-            verify: Vec::new(),
-            verify_within: Millis(1000),
-            attempts: 1,
-            on_fail: OnFail::Hold,
-        };
-        Sequence {
-            name: "cut".into(),
-            title: String::new(),
-            arming_key: None,
-            abort_input: None,
-            proof: None,
-            notice: String::new(),
-            contact: None,
-            autonomy: None,
-            zone: ZoneId(0),
-            mode: Mode::Armed,
-            trigger: RuleId(0),
-            on_restart: OnRestart::Resume,
-            countdown: Millis(60_000),
-            no_return: 0,
-            stages: stages.iter().map(stage).collect(),
-        }
-    }
-
-    #[test]
-    fn s9_a_run_is_held_where_a_restart_finds_other_stages_than_it_began_with() {
-        let run = |step| Run {
-            id: RunId(7),
-            cause: Cause::Vote { voting: 0b11, by_policy: false },
-            since: WallTime(0),
-            shadow: false,
-            step,
-            stages: vec![StageState::Verified, StageState::Pending],
-            commanded: 0b1,
-            aborting: None,
-            told: None,
-        };
-        let after = |stages: &[&str], step| {
-            let before = SequenceMemory {
-                state: SequenceState { mode: Mode::Armed, phase: Phase::Run(run(step)), proven: None },
-                configured: Mode::Armed,
-                stages: vec!["stop charging".into(), "open contactor".into()],
-            };
-            match restored_phase(&sequence(stages), &before, true, Uptime(1000)) {
-                Phase::Run(run) => run.step,
-                Phase::Idle => panic!("a run is never forgotten"),
-            }
-        };
-        let under_way = Step::Verifying { stage: 1, attempt: 1, after: Uptime(500), until: Uptime(5500) };
-        let same = after(&["stop charging", "open contactor"], under_way.clone());
-        assert!(matches!(same, Step::Rereading { stage: 1, .. }), "{same:?}");
-        for other in [
-            &["stop charging", "open breaker"][..],
-            &["open contactor", "stop charging"],
-            &["stop charging"],
-            &["stop charging", "open contactor", "open breaker"],
-        ] {
-            let step = after(other, under_way.clone());
-            assert!(matches!(step, Step::Held { .. }), "{other:?}: {step:?}");
-            assert_eq!(after(other, Step::Done), Step::Done, "what is over stays over");
-        }
     }
 }

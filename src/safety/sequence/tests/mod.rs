@@ -46,7 +46,7 @@ fn expect(point: PointId, value: u32) -> Expect {
 }
 
 /// Opens the switch, and believes it when it reads open.
-fn stage(name: &str) -> Stage {
+pub(in crate::safety) fn stage(name: &str) -> Stage {
     Stage {
         name: name.into(),
         action: ActionId(0),
@@ -67,7 +67,7 @@ fn stage(name: &str) -> Stage {
 }
 
 /// Armed, triggered by heat, with a countdown of ten seconds and abortable until the first stage.
-fn sequence(stages: Vec<Stage>) -> Sequence {
+pub(in crate::safety) fn sequence(stages: Vec<Stage>) -> Sequence {
     Sequence {
         name: "cut".into(),
         title: String::new(),
@@ -87,7 +87,7 @@ fn sequence(stages: Vec<Stage>) -> Sequence {
     }
 }
 
-fn rule(name: &str, kind: RuleKind) -> Rule {
+pub(in crate::safety) fn rule(name: &str, kind: RuleKind) -> Rule {
     let on_unknown = OnUnknown::Hold;
     Rule { name: name.into(), zone: ZoneId(0), principle: "temperature".into(), on_unknown, kind }
 }

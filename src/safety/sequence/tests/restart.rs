@@ -1,8 +1,9 @@
 //! R12: where a run goes on after a restart.
 
 use super::*;
-use crate::safety::sequence::restore::REREAD_WAIT;
-use crate::safety::sequence::{StageFault, StageState};
+use crate::safety::memory::SequenceMemory;
+use crate::safety::sequence::restore::{REREAD_WAIT, restored_phase};
+use crate::safety::sequence::{Cause, RunId, StageFault, StageState};
 
 /// A bench that was killed while its only stage was being read back, and started again a second later.
 fn killed_while_verifying(cause_stands: bool, change: impl FnOnce(&mut Sequence)) -> Bench {
@@ -156,4 +157,44 @@ fn s9_a_run_of_other_stages_is_held_with_a_state_for_each_stage_that_is_there_no
     bench.pass(100);
     assert_eq!(*bench.step(), Step::Held { stage: 0, until: None });
     assert!(bench.orders.is_empty());
+}
+
+#[test]
+fn s9_a_run_is_held_where_a_restart_finds_other_stages_than_it_began_with() {
+    let run = |step| Run {
+        id: RunId(7),
+        cause: Cause::Vote { voting: 0b11, by_policy: false },
+        since: WallTime(0),
+        shadow: false,
+        step,
+        stages: vec![StageState::Verified, StageState::Pending],
+        commanded: 0b1,
+        aborting: None,
+        told: None,
+    };
+    let after = |stages: &[&str], step| {
+        let before = SequenceMemory {
+            state: SequenceState { mode: Mode::Armed, phase: Phase::Run(run(step)), proven: None },
+            configured: Mode::Armed,
+            stages: vec!["stop charging".into(), "open contactor".into()],
+        };
+        let spec = sequence(stages.iter().map(|name| stage(name)).collect());
+        match restored_phase(&spec, &before, true, Uptime(1000)) {
+            Phase::Run(run) => run.step,
+            Phase::Idle => panic!("a run is never forgotten"),
+        }
+    };
+    let under_way = Step::Verifying { stage: 1, attempt: 1, after: Uptime(500), until: Uptime(5500) };
+    let same = after(&["stop charging", "open contactor"], under_way.clone());
+    assert!(matches!(same, Step::Rereading { stage: 1, .. }), "{same:?}");
+    for other in [
+        &["stop charging", "open breaker"][..],
+        &["open contactor", "stop charging"],
+        &["stop charging"],
+        &["stop charging", "open contactor", "open breaker"],
+    ] {
+        let step = after(other, under_way.clone());
+        assert!(matches!(step, Step::Held { .. }), "{other:?}: {step:?}");
+        assert_eq!(after(other, Step::Done), Step::Done, "what is over stays over");
+    }
 }

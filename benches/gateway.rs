@@ -3,7 +3,8 @@
 //! * latency: from the moment a device hands out a register's value to the alarm at an MQTT subscriber, and from
 //!   the value that completes a vote to the first coil frame at the breaker, the journal's sync included. The poll
 //!   phase (how long a value waits to be asked for) comes on top and is printed apart.
-//! * load: 40 devices of 125 registers each second into Mosquitto, for 60 s: processor time, memory, late cycles.
+//! * load: 40 devices of 125 registers each second into Mosquitto, for 60 s: processor time, memory, late cycles; and the same
+//!   without a broker, so that the difference is what publishing costs.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up must stop")]
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
@@ -26,6 +27,8 @@ const TOKEN: &str = "a-token-for-the-measurement";
 const ROUNDS: usize = 200;
 /// Rounds of the cut: each runs a whole sequence.
 const CUTS: usize = 60;
+/// How long the load runs before it is watched.
+const SETTLING: Duration = Duration::from_secs(5);
 /// How long the load is watched.
 const LOAD_S: u64 = 60;
 /// A cycle that begins this much late is late.
@@ -198,36 +201,63 @@ async fn reset(http: &reqwest::Client, web: u16) {
 }
 
 async fn load() {
+    println!("load: {LOAD_S} s of 40 devices x 125 registers at 1 s, published");
+    let published = carry(true).await;
+    println!(
+        "devices {}, cycles {}, late cycles {}, worst deviation {:.1} ms",
+        published.devices,
+        published.cycles,
+        published.late,
+        milliseconds(published.worst_ns)
+    );
+    println!(
+        "processor {:.2} % of one core (goal 1 %), resident {:.1} MiB (goal 25 MiB)",
+        published.percent, published.rss
+    );
+    println!("load: the same, and nobody is told");
+    let alone = carry(false).await;
+    println!(
+        "processor {:.2} % of one core: publishing 2,500 values a second costs {:.2} % (goal 3 %)",
+        alone.percent,
+        published.percent - alone.percent
+    );
+}
+
+/// What the load cost, and how well it was carried.
+struct Carried {
+    devices: usize,
+    cycles: u64,
+    late: u64,
+    worst_ns: u64,
+    percent: f64,
+    rss: f64,
+}
+
+async fn carry(publishing: bool) -> Carried {
     let (_keep, dir) = scratch();
     let (_broker, port) = mosquitto(&dir);
     let room = Arc::new(Mutex::new(Room { lively: true, ..Room::default() }));
     let address = serve(Arc::clone(&room)).await;
-    let config = load_config(&dir, &address.to_string(), port);
+    let config = load_config(&dir, &address.to_string(), publishing.then_some(port));
     let daemon = daemon(&config);
     let pid = daemon.0.id();
-    println!("load: settling for 5 s, then {LOAD_S} s of 40 devices x 125 registers at 1 s");
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(SETTLING).await;
     room.lock().unwrap().asked.clear();
     let (cpu_before, _) = cost(pid);
     tokio::time::sleep(Duration::from_secs(LOAD_S)).await;
     let (cpu_after, rss) = cost(pid);
     let asked = room.lock().unwrap().asked.clone();
-    let (mut late, mut cycles, mut worst) = (0, 0, 0);
+    let percent = (cpu_after - cpu_before) / Duration::from_secs(LOAD_S).as_secs_f64() * 100.0;
+    let mut carried = Carried { devices: asked.len(), cycles: 0, late: 0, worst_ns: 0, percent, rss };
     for moments in asked.values() {
         for pair in moments.windows(2) {
             let off = (pair[1] - pair[0]).abs_diff(1_000_000_000);
-            cycles += 1;
-            worst = worst.max(off);
-            late += u32::from(LATE_NS < off);
+            carried.cycles += 1;
+            carried.worst_ns = carried.worst_ns.max(off);
+            carried.late += u64::from(LATE_NS < off);
         }
     }
-    let percent = (cpu_after - cpu_before) / Duration::from_secs(LOAD_S).as_secs_f64() * 100.0;
-    println!(
-        "devices {}, cycles {cycles}, late cycles {late}, worst deviation {:.1} ms",
-        asked.len(),
-        milliseconds(worst)
-    );
-    println!("processor {percent:.2} % of one core (goal 1 %), resident {rss:.1} MiB (goal 25 MiB)");
+    carried
 }
 
 fn milliseconds(ns: u64) -> f64 {
@@ -268,9 +298,12 @@ fn latency_config(dir: &Path, modbus: &str, mqtt: u16, web: u16) -> PathBuf {
 }
 
 /// 40 devices of 63 values, half of them judged.
-fn load_config(dir: &Path, modbus: &str, mqtt: u16) -> PathBuf {
-    let mut text =
-        include_str!("gateway/load.toml").replace("@MODBUS@", modbus).replace("@MQTT@", &mqtt.to_string());
+fn load_config(dir: &Path, modbus: &str, mqtt: Option<u16>) -> PathBuf {
+    let mut text = include_str!("gateway/load.toml").replace("@MODBUS@", modbus);
+    if let Some(port) = mqtt {
+        let _ =
+            write!(text, "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\nclient_id = \"emberwatch-bench\"\n");
+    }
     for unit in 1..=40 {
         let device = include_str!("gateway/load-device.toml").replace("@UNIT@", &unit.to_string());
         text.push_str(&device);

@@ -23,6 +23,7 @@ use crate::clock;
 use crate::exchange::{FaultReport, Inbox};
 use crate::safety::site::SystemFault;
 use crate::sinks::spool::Block;
+use crate::units::{Millis, Uptime};
 
 /// The first and the longest pause between connections; each is drawn between half of it and all of it.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -192,6 +193,9 @@ fn jittered(pause: Duration) -> Duration {
     pause * share / 1000
 }
 
+/// How long events of this run wait for those of an earlier one, which come from the disk.
+const OLD_FIRST_MAX: Millis = Millis::from_secs(1);
+
 /// One connection from its opening to its end.
 struct Session<'a> {
     owner: &'a mut Connection,
@@ -212,6 +216,9 @@ struct Session<'a> {
     chores: u32,
     /// The broker does not let us hear what we subscribed: what is asked of us, or that Home Assistant has come.
     deaf: bool,
+    /// When the broker took this connection, and whether it waits no longer for events of an earlier run.
+    opened: Uptime,
+    old_told: bool,
 }
 
 impl<'a> Session<'a> {
@@ -228,6 +235,8 @@ impl<'a> Session<'a> {
             unproven: VecDeque::new(),
             chores: 0,
             deaf: false,
+            opened: clock::uptime(),
+            old_told: false,
         }
     }
 
@@ -270,8 +279,9 @@ impl<'a> Session<'a> {
             self.owner.fetch(false);
             return true;
         };
+        let old_first = self.old_first();
         while self.handed.len() < HANDED_MAX {
-            let room = self.unacknowledged < window;
+            let room = self.unacknowledged < window && !old_first;
             let next = {
                 let mut outbox = self.owner.shared.outbox();
                 let live = outbox.next(clock::uptime(), room, size_max);
@@ -290,8 +300,17 @@ impl<'a> Session<'a> {
                 return false;
             }
         }
-        self.owner.fetch(true);
+        self.owner.fetch(!old_first);
         true
+    }
+
+    /// Whether events of an earlier run are still on their way from the disk: they leave before those of this one. A disk
+    /// that hangs holds these up for a moment only.
+    fn old_first(&mut self) -> bool {
+        let coming = self.owner.fetching.is_some() || self.owner.shared.outbox().wants(false).is_some();
+        let patient = clock::uptime().since(self.opened) < OLD_FIRST_MAX;
+        self.old_told = self.old_told || !coming || !patient;
+        !self.old_told
     }
 
     fn remember(&mut self, reading: &Message) {
@@ -360,6 +379,7 @@ impl<'a> Session<'a> {
         let (host, port) = self.owner.options.address(self.owner.broker);
         tracing::info!(host, port, "MQTT broker connected");
         self.limits = Some((window, size_max));
+        self.opened = clock::uptime();
         self.owner.fault.set(false);
     }
 

@@ -52,7 +52,8 @@ fn start(options: &InfluxOptions) -> Running {
     let (inbox, inputs) = mpsc::channel(64);
     let stop = CancellationToken::new();
     let handle =
-        spawn(options, Content::History, site::site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
+        spawn(options, Content::History, site::site(), &[], hearing, Faults::new(&inbox), stop.clone())
+            .unwrap();
     Running { facts, inputs, handle, stop }
 }
 
@@ -213,6 +214,7 @@ async fn an_address_with_a_path_is_refused_because_it_would_be_dropped() {
             &options(url.into()),
             Content::History,
             site::site(),
+            &[],
             hearing,
             Faults::new(&inbox),
             CancellationToken::new(),

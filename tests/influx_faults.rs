@@ -68,7 +68,8 @@ fn start_with(options: &InfluxOptions, content: Content) -> Running {
     let (facts, hearing) = broadcast::channel(4096);
     let (inbox, inputs) = mpsc::channel(64);
     let stop = CancellationToken::new();
-    let handle = spawn(options, content, site::site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
+    let handle =
+        spawn(options, content, site::site(), &[], hearing, Faults::new(&inbox), stop.clone()).unwrap();
     Running { facts, inputs, handle, stop }
 }
 

@@ -220,7 +220,7 @@ async fn i8_m1_a_long_outage_loses_nothing_drains_fast_and_delays_no_alert() {
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
     let stop = CancellationToken::new();
     let handle =
-        spawn(&options, Content::History, site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
+        spawn(&options, Content::History, site(), &[], hearing, Faults::new(&inbox), stop.clone()).unwrap();
     let spool = Arc::clone(handle.spool().unwrap());
     let (mut state, mut resident) = (1, Vec::new());
     let begun = clock::uptime();
@@ -326,7 +326,7 @@ async fn an_outage_at_the_pace_of_life_wears_little_flash_and_a_server_that_is_t
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
     let stop = CancellationToken::new();
     let handle =
-        spawn(&options, Content::History, site(), hearing, Faults::new(&inbox), stop.clone()).unwrap();
+        spawn(&options, Content::History, site(), &[], hearing, Faults::new(&inbox), stop.clone()).unwrap();
     let spool = Arc::clone(handle.spool().unwrap());
     let mut state = 1;
     let mut written = Vec::new();

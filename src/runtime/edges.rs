@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Loaded;
-use crate::exchange::{FaultReport, Hearing};
+use crate::exchange::{FaultReport, Hearing, Publication};
 use crate::field::Field;
 use crate::notify::{self, Common, SetupFault, Texts};
 use crate::nut;
@@ -30,15 +30,23 @@ use crate::web::options::WebOptions;
 use crate::wire::text;
 
 /// Starts MQTT, InfluxDB, webhooks, mail and heartbeats, as far as they are configured.
-pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>) {
+///
+/// `last_words` is what an earlier run may not have got away before it was killed: for those who promise every event.
+pub(super) fn spawn_sinks(
+    ears: &Ears,
+    loaded: &Loaded,
+    last_words: &[Arc<Publication>],
+    edges: &mut JoinSet<()>,
+) {
     if let Some(options) = loaded.mqtt.clone() {
-        let at = ears.clone();
+        let (at, mut last_words) = (ears.clone(), last_words.to_vec());
         edges.spawn(supervise("mqtt", ears.clone(), move || {
             let (facts, stop) = (at.facts.subscribe(), at.stop.child_token());
             let handle = mqtt::spawn(
                 options.clone(),
                 Arc::clone(&at.site),
                 at.boot.clone(),
+                &std::mem::take(&mut last_words),
                 facts,
                 at.inbox.clone(),
                 stop.clone(),
@@ -56,7 +64,7 @@ pub(super) fn spawn_sinks(ears: &Ears, loaded: &Loaded, edges: &mut JoinSet<()>)
         let events =
             options.of_events().map(|options| (options, Content::Events { boot: ears.boot.clone() }));
         for (options, content) in [Some((options, Content::History)), events].into_iter().flatten() {
-            spawn_influx(ears, options, content, faults.clone(), edges);
+            spawn_influx(ears, options, content, last_words.to_vec(), faults.clone(), edges);
         }
     }
     // One report for all who tell people: the alarm goes when none of them fails any more.
@@ -97,13 +105,15 @@ fn spawn_influx(
     ears: &Ears,
     options: InfluxOptions,
     content: Content,
+    mut last_words: Vec<Arc<Publication>>,
     faults: influx::Faults,
     edges: &mut JoinSet<()>,
 ) {
     let at = ears.clone();
     edges.spawn(supervise("influx", ears.clone(), move || {
         let (site, facts, stop) = (Arc::clone(&at.site), at.facts.subscribe(), at.stop.child_token());
-        let started = influx::spawn(&options, content.clone(), site, facts, faults.clone(), stop);
+        let words = std::mem::take(&mut last_words);
+        let started = influx::spawn(&options, content.clone(), site, &words, facts, faults.clone(), stop);
         if let Ok(handle) = &started {
             let sink = if content == Content::History { "influx" } else { "influx-events" };
             measure::influx(&at.sources, sink, handle.reader());

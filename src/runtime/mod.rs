@@ -34,10 +34,9 @@ use crate::field::Field;
 use crate::field::learnt::Learnt;
 use crate::metrics::Sources;
 use crate::safety::Safety;
-use crate::safety::memory::Memory;
 use crate::safety::site::Site;
 use crate::store::options::JournalOptions;
-use crate::store::{Journal, OpenFault};
+use crate::store::{Journal, OpenFault, Recovered};
 use crate::units::Millis;
 
 use clock_watch::ClockStatus;
@@ -123,13 +122,13 @@ impl Daemon {
         let listener = listen(address, |address, error| StartFault::Listen { address, error }).await?;
         let address = loaded.nut.as_ref().map(|options| options.listen);
         let nut = listen(address, |address, error| StartFault::ListenNut { address, error }).await?;
-        let (journal, memory) = open_journal(&loaded, &site, &inbox)?;
+        let (journal, recovered) = open_journal(&loaded, &site, &inbox)?;
         let patience = patience(&site);
         let learnt = Learnt::at(loaded.state_dir.join(LEARNT_FILE));
         let field =
             Arc::new(Field::spawn_with(loaded.links.clone(), inbox.clone(), &learnt, stop.child_token()));
         let polls = Arc::clone(&field);
-        let safety = Safety::new(Arc::clone(&site), &memory, now);
+        let safety = Safety::new(Arc::clone(&site), &recovered.memory, now);
         journal.remember(safety.memory());
         let (tap, taps) = Tap::new();
         let clock = Arc::new(ClockStatus::default());
@@ -161,7 +160,7 @@ impl Daemon {
         };
         let watch = clock_watch::watch(clock, loaded.clock.clone(), inbox.clone(), stop.child_token());
         edges.spawn(watch);
-        edges::spawn_sinks(&ears, &loaded, &mut edges);
+        edges::spawn_sinks(&ears, &loaded, &recovered.last_words, &mut edges);
         edges::spawn_control(&ears, Arc::clone(&field), taps, &loaded, &mut edges).await;
         if let (Some(options), Some(listener)) = (loaded.web, listener) {
             edges::spawn_web(&ears, options, listener, banner, &mut edges);
@@ -231,7 +230,7 @@ fn open_journal(
     loaded: &Loaded,
     site: &Arc<Site>,
     inbox: &Inbox,
-) -> Result<(Arc<Journal>, Memory), StartFault> {
+) -> Result<(Arc<Journal>, Recovered), StartFault> {
     let options = JournalOptions {
         directory: loaded.state_dir.clone(),
         segment_bytes_max: SEGMENT_BYTES_MAX,
@@ -243,15 +242,16 @@ fn open_journal(
                 records = recovered.records,
                 damaged = recovered.damaged,
                 clean = recovered.last_stop_clean,
+                told_again = recovered.last_words.len(),
                 "journal read back"
             );
-            Ok((Arc::new(journal), recovered.memory))
+            Ok((Arc::new(journal), recovered))
         }
         Err(OpenFault::InUse(_)) => Err(StartFault::Busy(loaded.state_dir.display().to_string())),
         Err(fault) => {
             // The room is watched all the same; the alarm stands for as long as that is so.
             tracing::error!(%fault, dir = %loaded.state_dir.display(), "no journal");
-            Ok((Arc::new(Journal::without_disk(site, inbox.clone())), Memory::default()))
+            Ok((Arc::new(Journal::without_disk(site, inbox.clone())), Recovered::default()))
         }
     }
 }

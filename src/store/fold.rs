@@ -17,6 +17,9 @@ use crate::store::record::{
     AlarmWire, Body, Dated, NumbersWire, SequenceWire, SnapshotWire, StepWire, WaiverWire, memory_of,
 };
 
+/// So many facts at most may have been heard by others before the journal had a record of them: its queue and more.
+const UNRECORDED_MAX: u64 = 10_000;
+
 /// The memory, and how far it goes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fold {
@@ -45,6 +48,16 @@ impl Fold {
         let dated = |waiver: (String, Waiver)| (waiver.0, (waiver.1, Arc::clone(&self.boot)));
         self.waivers = memory.waivers.into_iter().map(dated).collect();
         self.at_least(memory.numbers);
+    }
+
+    /// After a crash: numbers that others may have heard, though no record has them, are not given again. Who goes by
+    /// them would take what is new for something heard before.
+    pub(super) fn skip_numbers(&mut self) {
+        for number in [&mut self.numbers.alarm_change, &mut self.numbers.notice] {
+            if 0 < *number {
+                *number = number.saturating_add(UNRECORDED_MAX);
+            }
+        }
     }
 
     /// What a fact changes.

@@ -16,6 +16,7 @@ mod names;
 pub mod options;
 pub mod record;
 mod recover;
+mod retell;
 mod run;
 mod segment;
 mod wire;

@@ -3,7 +3,7 @@
 //! Names are unique within a site, except those of points, which are `device/point`. A name that the present
 //! configuration no longer has is found as nothing, never as something else.
 
-use crate::safety::site::{AlarmId, FeedId, PointId, RoomId, RuleId, SequenceId, Site};
+use crate::safety::site::{AlarmId, FeedId, PointId, RoomId, RuleId, SequenceId, Site, ZoneId};
 
 /// `device/point`; `?` for an id that is none of this site's.
 pub(super) fn of_point(site: &Site, id: PointId) -> String {
@@ -38,11 +38,22 @@ pub(super) fn to_feed(site: &Site, group: &str, name: &str) -> Option<FeedId> {
     site.feeds.iter().position(matches).map(FeedId::at)
 }
 
-/// The alarm's name.
+/// The room's name.
 pub(super) fn of_room(site: &Site, id: RoomId) -> String {
     site.rooms.get(id.index()).map_or_else(|| "?".to_owned(), |room| room.name.clone())
 }
 
+/// The room of this name.
+pub(super) fn to_room(site: &Site, name: &str) -> Option<RoomId> {
+    site.rooms.iter().position(|room| room.name == name).map(RoomId::at)
+}
+
+/// The zone of this name.
+pub(super) fn to_zone(site: &Site, name: &str) -> Option<ZoneId> {
+    site.zones.iter().position(|zone| zone.name == name).map(ZoneId::at)
+}
+
+/// The alarm's name.
 pub(super) fn of_alarm(site: &Site, id: AlarmId) -> String {
     site.alarms.get(id.index()).map_or_else(|| "?".to_owned(), |alarm| alarm.name.clone())
 }
@@ -57,7 +68,17 @@ pub(super) fn of_rule(site: &Site, id: RuleId) -> String {
     site.rules.get(id.index()).map_or_else(|| "?".to_owned(), |rule| rule.name.clone())
 }
 
+/// The rule of this name.
+pub(super) fn to_rule(site: &Site, name: &str) -> Option<RuleId> {
+    site.rules.iter().position(|rule| rule.name == name).map(RuleId::at)
+}
+
 /// The sequence's name.
 pub(super) fn of_sequence(site: &Site, id: SequenceId) -> String {
     site.sequences.get(id.index()).map_or_else(|| "?".to_owned(), |sequence| sequence.name.clone())
+}
+
+/// The sequence of this name.
+pub(super) fn to_sequence(site: &Site, name: &str) -> Option<SequenceId> {
+    site.sequences.iter().position(|sequence| sequence.name == name).map(SequenceId::at)
 }

@@ -64,6 +64,9 @@ pub enum Body {
         event: String,
         stage: Option<u8>,
         by: Option<String>,
+        /// The first of two persons.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<String>,
         why: Option<StageFaultWire>,
         now: Box<SequenceWire>,
     },
@@ -78,6 +81,8 @@ pub enum Body {
         shadow: bool,
         #[serde(default)]
         drill: bool,
+        #[serde(default)]
+        more: NoticeMore,
     },
     /// A vote came and went alone.
     LoneVote { rule: String, channel: String },
@@ -139,6 +144,19 @@ pub enum NoticeWire {
     Failed,
     Aborted,
     AllClear,
+}
+
+/// The rest of what a notice said. Missing in records of before it was kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is the one of the core's Notice, times in milliseconds")]
+pub struct NoticeMore {
+    pub previous: Option<u64>,
+    pub next: Option<u8>,
+    pub evidence: EvidenceWire,
+    pub autonomy: Option<Exact>,
+    /// Of `cutting`: when more is cut at the earliest.
+    pub earliest: Option<u64>,
 }
 
 /// What a person asked.
@@ -349,6 +367,10 @@ fn sequence_of(site: &Site, change: &SequenceChange) -> Body {
         event: change.event.word().to_owned(),
         stage: change.event.stage(),
         by: change.event.by().map(ToString::to_string),
+        first: match &change.event {
+            SequenceEvent::Told { by: [first, _], .. } => Some(first.to_string()),
+            _ => None,
+        },
         why,
         now: Box::new(SequenceWire::of(site, &now)),
     }
@@ -397,6 +419,16 @@ fn notice_of(site: &Site, notice: &Notice) -> Body {
         stage,
         shadow: notice.shadow,
         drill: notice.drill,
+        more: NoticeMore {
+            previous: notice.previous,
+            next: notice.next,
+            evidence: EvidenceWire::of(site, &notice.evidence),
+            autonomy: notice.autonomy.map(|value| Exact(value.get())),
+            earliest: match notice.stage {
+                NoticeStage::Cutting { earliest } => earliest.map(|earliest| earliest.0),
+                _ => None,
+            },
+        },
     }
 }
 

@@ -6,14 +6,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize as _;
 
 use crate::disk::{self, Disk, LOCK_NAME};
+use crate::exchange::Publication;
 use crate::safety::memory::Memory;
 use crate::safety::site::Site;
 use crate::store::fold::Fold;
 use crate::store::record::{Body, Payload, Record};
+use crate::store::retell::LastMoment;
 use crate::store::segment::{self, Chain, Frame};
 
 /// Why a journal cannot be used at all.
@@ -54,6 +57,9 @@ pub struct Recovered {
     pub foreign: Vec<String>,
     /// Segments that could not be read at all.
     pub unreadable: Vec<String>,
+    /// What the last run said in the moment before it died, record by record: somebody may not have heard it. Empty
+    /// after a stop as it should be.
+    pub last_words: Vec<Arc<Publication>>,
 }
 
 /// What recovery hands to the writer besides.
@@ -97,13 +103,18 @@ pub(super) fn recover(disk: &mut dyn Disk, boot: &str, site: &Site) -> io::Resul
         }
     }
     found.fold.upto = found.fold.upto.max(seen.number);
+    if !found.recovered.last_stop_clean {
+        found.fold.skip_numbers();
+    }
     found.recovered.memory = found.fold.memory(boot);
+    found.recovered.last_words = seen.last.publications(site);
     Ok(found)
 }
 
 #[derive(Default)]
 struct Seen {
     number: u64,
+    last: LastMoment,
 }
 
 /// Returns where to cut, if this is the last segment and its tail is torn.
@@ -143,6 +154,9 @@ fn read_segment(
         }
         if is_snapshot || found.fold.upto < record.number {
             found.fold.record(site, &record.body);
+        }
+        if !is_snapshot {
+            seen.last.record(record);
         }
     }
     let torn_at = scan.torn_at?;

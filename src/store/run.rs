@@ -328,7 +328,7 @@ impl StageFaultWire {
     }
 
     /// The stage stays failed if its point is no longer there; why is then no longer known.
-    fn to(&self, site: &Site) -> StageFault {
+    pub(super) fn to(&self, site: &Site) -> StageFault {
         let unknown = StageFault::Drive(DriveFault::NoAnswer);
         match self {
             Self::Permissive(name) => names::to_point(site, name).map_or(unknown, StageFault::Permissive),

@@ -195,10 +195,11 @@ impl AlarmWire {
 }
 
 /// What a finding went by.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant and field is the one of the core's Evidence")]
 pub enum EvidenceWire {
+    #[default]
     None,
     Unbelieved {
         point: String,

@@ -28,6 +28,9 @@ use crate::units::{ClockSync, Now, Uptime, WallTime};
 /// The major version of every document.
 pub const VERSION: u32 = 1;
 
+/// The `boot` of what is told once more after a crash, from the journal: its `seq` is then the number of a record.
+pub const FROM_JOURNAL: &str = "journal";
+
 /// Who speaks, and when: what every document has in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {

@@ -306,7 +306,7 @@ impl Sink {
         let (speak, hearing) = broadcast::channel(PUBLICATIONS_QUEUED_MAX);
         let (inbox, told) = mpsc::channel(16);
         let stop = CancellationToken::new();
-        let handle = mqtt::spawn(options, Arc::new(site()), "B1".into(), hearing, inbox, stop.clone());
+        let handle = mqtt::spawn(options, Arc::new(site()), "B1".into(), &[], hearing, inbox, stop.clone());
         Self { speak, told, stop, handle, number: 0.into() }
     }
 

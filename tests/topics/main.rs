@@ -11,6 +11,7 @@ mod bench;
 mod box_plant;
 mod broker;
 mod commands;
+mod kills;
 #[path = "../edges/program.rs"]
 #[allow(dead_code, reason = "shared with the tests of the edges, which use all of it")]
 mod program;

@@ -64,7 +64,7 @@ fn sentence(body: &Body) -> String {
             let known = if finding.known { "" } else { " (cannot judge)" };
             format!("finding    {} in {}: {was} → {level}{known}", finding.rule, finding.zone)
         }
-        Body::Sequence { sequence, event, stage, by, why, now } => {
+        Body::Sequence { sequence, event, stage, by, first: _, why, now } => {
             let name = |stage: u8| now.stages.get(usize::from(stage)).map_or("?", String::as_str);
             let stage = stage.map_or(String::new(), |stage| format!(" {} ({})", stage + 1, name(stage)));
             let why = why.as_ref().map_or(String::new(), |why| format!(": {why:?}"));

@@ -28,6 +28,7 @@ use crate::sinks::influx::schema::{Lines, lines_of};
 use crate::sinks::influx::stream::EventStream;
 use crate::sinks::spool::{Block, Kind, Spool, SpoolCounters};
 use crate::units::{Millis, Uptime};
+use crate::wire::FROM_JOURNAL;
 
 /// After a failed write the next try comes after about this, then after twice as long …
 const RETRY_FIRST: Millis = Millis(1000);
@@ -114,11 +115,12 @@ impl Faults {
     }
 }
 
-/// Starts writing what is heard, until `stop`. Needs a tokio runtime.
+/// Starts writing what is heard, after what an earlier run may not have got away, until `stop`. Needs a tokio runtime.
 pub fn spawn(
     options: &InfluxOptions,
     content: Content,
     site: Arc<Site>,
+    last_words: &[Arc<Publication>],
     hearing: Hearing,
     faults: Faults,
     stop: CancellationToken,
@@ -143,6 +145,10 @@ pub fn spawn(
         sending: Vec::new(),
         sending_from: 0,
     };
+    let mut before = Writer::of(content.again());
+    for publication in last_words {
+        outbox.put(before.lines_of(&site, publication));
+    }
     let ear = listen(Writer::of(content), site, hearing, Arc::clone(&outbox), faults.missed);
     let task = tokio::spawn(async move {
         // A panic of either ends the task, which its supervisor sees.
@@ -155,6 +161,14 @@ pub fn spawn(
 }
 
 impl Content {
+    /// The same, told once more after a crash.
+    fn again(&self) -> Self {
+        match self {
+            Self::History => Self::History,
+            Self::Events { .. } => Self::Events { boot: FROM_JOURNAL.to_owned() },
+        }
+    }
+
     /// Of the times of its lines. Readings of one scan differ in their tags; events need a time each.
     const fn precision(&self) -> &'static str {
         match self {

@@ -171,7 +171,7 @@ pub(super) const TABLE: [Row; 17] = [
         per: Per::Room,
         delivery: Delivery::Event { kept: false },
         about: "Every transition, in order, at least once: drop doubles by `boot`, `seq` and `n`. With `historical` it is \
-                told late, out of the spool.",
+                told late, out of the spool, or once more after a crash: `boot` is then `journal`.",
         schema: schema::event,
     },
     Row {

@@ -35,7 +35,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::exchange::{FaultReport, Hearing, Inbox};
+use crate::exchange::{FaultReport, Hearing, Inbox, Publication};
 use crate::safety::site::{RoomId, Site, SystemFault};
 use crate::sinks::spool::{Spool, SpoolCounters};
 use crate::wire::Board;
@@ -103,13 +103,15 @@ impl MqttHandle {
     }
 }
 
-/// Starts publishing what is heard. `boot` names this start of the gateway. Failures are told to `inbox`
-/// as `SystemFault::Mqtt`, missed publications as `SystemFault::Overload`. Must be called in a runtime.
+/// Starts publishing what is heard, after what an earlier run may not have got away. `boot` names this start of the
+/// gateway. Failures are told to `inbox` as `SystemFault::Mqtt`, missed publications as `SystemFault::Overload`. Must be
+/// called in a runtime.
 #[must_use]
 pub fn spawn(
     options: MqttOptions,
     site: Arc<Site>,
     boot: String,
+    last_words: &[Arc<Publication>],
     hearing: Hearing,
     inbox: Inbox,
     stop: CancellationToken,
@@ -148,6 +150,7 @@ pub fn spawn(
     let closing = CancellationToken::new();
     let board = Board::new(site, boot);
     let hear = hear::Hear::new(board, topics, discovery, commands, Arc::clone(&shared), inbox.clone());
+    hear.tell_last_words(last_words);
     let kept = Arc::clone(&shared);
     let ears = (filters, words);
     let connection = connection::Connection::new(options, will, ears, shared, inbox, closing.clone());

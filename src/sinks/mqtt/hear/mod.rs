@@ -294,11 +294,7 @@ impl Hear {
         let changes = self.board.changes();
         for event in &changes.events {
             let payload = bytes(&event.body);
-            let rooms = match event.room {
-                Some(room) => room.index()..room.index() + 1,
-                None => 0..self.board.site().rooms.len(),
-            };
-            for room in rooms {
+            for room in self.rooms(event.room) {
                 self.event(Channel::Event, room, payload.clone());
             }
         }
@@ -306,6 +302,14 @@ impl Hear {
             let payload = bytes(body);
             self.event(Channel::Notice, zone.index(), payload.clone());
             self.shared.outbox().remember(self.topics.at(Channel::Notice, zone.index()), payload);
+        }
+    }
+
+    /// The rooms in whose topics something of this room, or of the whole gateway, is told.
+    fn rooms(&self, room: Option<RoomId>) -> std::ops::Range<usize> {
+        match room {
+            Some(room) => room.index()..room.index() + 1,
+            None => 0..self.board.site().rooms.len(),
         }
     }
 
@@ -448,18 +452,20 @@ impl Hear {
     }
 
     fn event(&self, channel: Channel, index: usize, payload: Bytes) {
-        let retain = channel.row().is_retained();
-        let topic = Arc::clone(self.topics.at(channel, index));
-        let message = Message {
-            topic,
+        self.shared.outbox().event(self.lasting(channel, index, payload));
+    }
+
+    /// A message that is kept until it is acknowledged.
+    fn lasting(&self, channel: Channel, index: usize, payload: Bytes) -> Message {
+        Message {
+            topic: Arc::clone(self.topics.at(channel, index)),
             payload,
             acknowledged: true,
-            retain,
+            retain: channel.row().is_retained(),
             expiry_s: None,
             correlation: None,
             history: true,
-        };
-        self.shared.outbox().event(message);
+        }
     }
 
     /// A reading of `now`, of points with this period. A heartbeat has none, and is of no use to anybody later.
@@ -494,6 +500,7 @@ fn bytes(body: &Value) -> Bytes {
 }
 
 mod commands;
+mod last_words;
 
 #[cfg(test)]
 mod tests;

@@ -139,15 +139,19 @@ pub(super) fn decoded(mut bytes: &[u8]) -> impl Iterator<Item = Message> {
     })
 }
 
+/// What a document that is told late begins with.
+const HISTORICAL: &[u8] = b"{\"historical\":true,";
+
 /// A message as it is told late.
-pub(super) fn historical(message: Message) -> Message {
+pub(in crate::sinks::mqtt) fn historical(message: Message) -> Message {
     let topic = match message.topic.strip_suffix("/data") {
         Some(device) => format!("{device}/backlog").into(),
         None => message.topic,
     };
     let payload = match message.payload.strip_prefix(b"{") {
-        Some(rest) => Bytes::from([b"{\"historical\":true,", rest].concat()),
-        None => message.payload,
+        Some(rest) if !message.payload.starts_with(HISTORICAL) => Bytes::from([HISTORICAL, rest].concat()),
+        // No document, or it was late before.
+        Some(_) | None => message.payload,
     };
     Message { topic, payload, acknowledged: true, retain: false, ..message }
 }

@@ -26,6 +26,7 @@ use super::topics::Topic;
 use crate::sinks::spool::{self, Kind, Spool};
 use crate::units::{Millis, Uptime};
 use backlog::Backlog;
+pub(super) use backlog::historical;
 
 /// Room for the fixed header and the properties of a message, beside topic and payload.
 const OVERHEAD: usize = 128;

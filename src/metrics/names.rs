@@ -44,6 +44,7 @@ metrics! {
     CONFIG_LOADED Gauge "config_last_reload_successful" [] "Whether the configuration was loaded; it is read at the start alone."
     CONFIG_LOADED_AT Gauge "config_last_reload_success_timestamp_seconds" [] "When the configuration was loaded."
     LOOP_LAG Gauge "control_loop_lag_seconds" [] "Time since the safety loop last spoke; it speaks at least once a second."
+    TICK_LATENESS Histogram "control_loop_lateness_seconds" [] "By how much more than its tick of 0.1 s the safety loop looked after the time before."
     WATCHDOG_PINGS Counter "watchdog_pings_total" [] "Times the watchdog of the system was told that the loop lives and polling goes on."
     CLOCK_SYNCHRONISED Gauge "clock_synchronised" [] "Whether a time source keeps the clock right; absent where nothing on the machine tells."
     POLLS Counter "polls_total" ["link"] "Polls that came to an end, well or not."

@@ -11,6 +11,7 @@ use crate::field::stats::REASONS;
 use crate::metrics::names::{self as metric, Metric};
 use crate::metrics::{Label, Samples, Sources};
 use crate::notify;
+use crate::runtime::pace::Pace;
 use crate::runtime::screen::Counted;
 use crate::safety::alarm::AlarmState;
 use crate::safety::reading::Reading;
@@ -159,13 +160,15 @@ fn sequences(board: &Board, counted: &Counted, samples: &mut Samples) {
 }
 
 /// What the process itself and its links count.
-pub(super) fn process(sources: &Sources, field: &Arc<Field>, pings: Arc<AtomicU64>) {
+pub(super) fn process(sources: &Sources, field: &Arc<Field>, pings: Arc<AtomicU64>, pace: Arc<Pace>) {
     let loaded = seconds(clock::now().wall.0);
     sources.set("process", move |samples| {
         samples.count(&metric::BUILD, [("version", env!("CARGO_PKG_VERSION").to_owned())], 1);
         samples.count(&metric::CONFIG_LOADED, [], 1);
         samples.put(&metric::CONFIG_LOADED_AT, [], loaded);
         samples.count(&metric::WATCHDOG_PINGS, [], pings.load(Ordering::Relaxed));
+        let (classes, sum) = pace.classes();
+        samples.classes(&metric::TICK_LATENESS, [], classes, sum);
     });
     let field = Arc::clone(field);
     sources.set("field", move |samples| links(&field, samples));

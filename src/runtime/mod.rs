@@ -12,6 +12,7 @@ mod dispatch;
 mod edges;
 mod log;
 mod measure;
+mod pace;
 mod safety_loop;
 mod screen;
 mod supervise;
@@ -40,6 +41,7 @@ use crate::store::{Journal, OpenFault, Recovered};
 use crate::units::Millis;
 
 use clock_watch::ClockStatus;
+use pace::Pace;
 use safety_loop::{ORDERS_QUEUED_MAX, SafetyLoop};
 use tap::Tap;
 use watchdog::Watchdog;
@@ -134,7 +136,8 @@ impl Daemon {
         let clock = Arc::new(ClockStatus::default());
         let watchdog = Watchdog::new(Arc::new(move || polls.polled()), patience, now.uptime);
         let sources = Sources::default();
-        measure::process(&sources, &field, watchdog.pings());
+        let pace = Arc::new(Pace::default());
+        measure::process(&sources, &field, watchdog.pings(), Arc::clone(&pace));
         let safety = SafetyLoop {
             safety,
             inbox: inputs,
@@ -143,6 +146,7 @@ impl Daemon {
             journal: Arc::clone(&journal),
             tap,
             clock: Arc::clone(&clock),
+            pace,
             watchdog,
             stop: stop.child_token(),
         };

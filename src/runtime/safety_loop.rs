@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::exchange::Publication;
 use crate::runtime::clock_watch::ClockStatus;
+use crate::runtime::pace::Pace;
 use crate::runtime::tap::Tap;
 use crate::runtime::watchdog::Watchdog;
 use crate::safety::fact::{Input, Order, Output};
@@ -36,6 +37,7 @@ pub(super) struct SafetyLoop {
     pub(super) tap: Tap,
     pub(super) watchdog: Watchdog,
     pub(super) clock: Arc<ClockStatus>,
+    pub(super) pace: Arc<Pace>,
     pub(super) stop: CancellationToken,
 }
 
@@ -49,11 +51,13 @@ impl SafetyLoop {
 
     fn run(mut self, timer: &tokio::runtime::Runtime) {
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-        let (mut number, mut last_said) = (0, Uptime(0));
+        let (mut number, mut last_said, mut last_scan) = (0, Uptime(0), clock::uptime());
         while !self.stop.is_cancelled() {
             inputs.clear();
             timer.block_on(gather(&mut self.inbox, &self.stop, &mut inputs));
             let now = clock::now();
+            self.pace.scanned(last_scan, now.uptime);
+            last_scan = now.uptime;
             self.safety.scan(now, &inputs, &mut outputs);
             self.record(&inputs);
             let (mut facts, mut orders) = (Vec::with_capacity(outputs.len()), Vec::new());

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--disable-gpu", "--no-sandbox", "--no-first-run", "--disable-background-networking",
@@ -90,7 +90,11 @@ class Desk:
             assert not small, f"{name}: buttons under {TOUCH_MIN_PX} px: {small}"
 
     def shows(self, selector, within_s):
-        self.wide.locator(selector).first.wait_for(state="visible", timeout=within_s * 1000)
+        try:
+            self.wide.locator(selector).first.wait_for(state="visible", timeout=within_s * 1000)
+        except Error:
+            print(f"instead of {selector}: {self.wide.locator('#alarms').inner_text()!r}", flush=True)
+            raise
 
 
 def sequence_state(origin):

@@ -5,12 +5,13 @@
 //!                               │ acknowledged, over, put away
 //!                               └──► forgotten
 //! ```
-//! The time counts from the first call that was heard, so a restart begins it anew. It does not begin anew when
-//! the alarm gets worse, nor end when the cause goes by itself: still nobody has looked.
+//! The time counts from when the alarm was raised, also over a restart (over a reboot: from when the machine started); who
+//! was called before it is called again. It does not begin anew when the alarm gets worse, nor end when the cause goes by
+//! itself: still nobody has looked.
 
 use std::collections::BTreeMap;
 
-use crate::safety::alarm::{AlarmChange, AlarmState};
+use crate::safety::alarm::{AlarmChange, AlarmEvent, AlarmState};
 use crate::safety::site::AlarmId;
 use crate::units::{Millis, Uptime};
 
@@ -55,7 +56,9 @@ impl Escalation {
             }
             None => {
                 if is_unseen(state) {
-                    let due = now.plus(self.after);
+                    let restored = change.event == AlarmEvent::Restored;
+                    let begun = if restored { change.now.raised.min(now) } else { now };
+                    let due = begun.plus(self.after);
                     self.tracks.insert(change.alarm, Track::Waits { due, call: Box::new(change.clone()) });
                 }
                 false
@@ -102,7 +105,7 @@ const fn is_away(state: AlarmState) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::safety::alarm::{AlarmEvent, AlarmRecord};
+    use crate::safety::alarm::AlarmRecord;
 
     const AFTER: Millis = Millis(120_000);
 
@@ -133,6 +136,24 @@ mod tests {
         ));
         assert!(escalation.hear(&change(AlarmEvent::Cleared, AlarmState::Normal), Uptime(123_000)));
         assert!(!escalation.hear(&raised(), Uptime(124_000)), "another occurrence waits again");
+    }
+
+    #[test]
+    fn a_restart_does_not_give_anybody_more_time() {
+        let restored = |raised| {
+            let mut restored = change(AlarmEvent::Restored, AlarmState::UnackActive);
+            restored.now.raised = Uptime(raised);
+            restored
+        };
+        let mut escalation = Escalation::new(AFTER);
+        escalation.hear(&restored(10_000), Uptime(100_000));
+        assert_eq!(escalation.next_due(), Some(Uptime(130_000)), "it stands for 90 s already");
+        let mut escalation = Escalation::new(AFTER);
+        escalation.hear(&restored(10_000), Uptime(900_000));
+        assert_eq!(escalation.due(Uptime(900_000)).len(), 1, "its time was over while nobody watched");
+        let mut escalation = Escalation::new(AFTER);
+        escalation.hear(&restored(u64::MAX), Uptime(5000));
+        assert_eq!(escalation.next_due(), Some(Uptime(125_000)), "a time to come is no time");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use super::support::{Room, Running, daemon, mosquitto, now_ns, percentile, scratch, serve};
 use super::{TOKEN, milliseconds, place, report};
 
-/// How often each latency is measured.
-const ROUNDS: usize = 200;
+/// Units of the probes whose alarms are measured, beside the two that vote.
+const PROBES: std::ops::RangeInclusive<u8> = 3..=202;
 /// Rounds of the cut: each runs a whole sequence.
 const CUTS: usize = 60;
 /// How long each sync of a disk that stalls takes, in microseconds.
@@ -87,7 +87,7 @@ impl Scene {
         let room = Arc::new(Mutex::new(Room::default()));
         {
             let mut room = room.lock().unwrap();
-            for unit in [1, 2] {
+            for unit in 1..=*PROBES.end() {
                 room.registers.insert((unit, 0), 20);
             }
             room.registers.insert((1, 1), 1);
@@ -134,18 +134,17 @@ pub(crate) async fn latency() {
     let mut scene = Scene::set(daemon).await;
     let (room, heard) = (Arc::clone(&scene.room), &mut scene.heard);
     let (mut alarm_ms, mut phase_ms) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    // Each probe once: an alarm that comes and goes is told once a minute. At danger, so that it comes through a flood.
+    for unit in PROBES {
         // A different moment of the poll period each time.
-        tokio::time::sleep(Duration::from_millis(40 + (round as u64 * 7) % 50)).await;
+        tokio::time::sleep(Duration::from_millis(40 + (u64::from(unit) * 7) % 50)).await;
         let set = now_ns();
-        room.lock().unwrap().registers.insert((1, 0), 60);
-        let arrived = await_message(heard, "alarm/hot-1", "unack-active").await;
-        let (value, handed_out) = room.lock().unwrap().handed_out[&1];
+        room.lock().unwrap().registers.insert((unit, 0), 60);
+        let arrived = await_message(heard, &format!("alarm/hot-{unit}"), "unack-active").await;
+        let (value, handed_out) = room.lock().unwrap().handed_out[&unit];
         assert_eq!(value, 60, "the alarm is about the value that was set");
         alarm_ms.push(milliseconds(arrived - handed_out));
         phase_ms.push(milliseconds(handed_out - set));
-        room.lock().unwrap().registers.insert((1, 0), 20);
-        await_message(heard, "alarm/hot-1", "unack-rtn").await;
     }
     let cut_ms = cuts(&room, heard, scene.web).await;
     report("register value handed out -> alarm at an MQTT subscriber", alarm_ms, 1.0, 20.0);
@@ -220,5 +219,8 @@ fn latency_config(dir: &Path, modbus: &str, mqtt: u16, web: u16) -> PathBuf {
         .replace("@MODBUS@", modbus)
         .replace("@MQTT@", &mqtt.to_string())
         .replace("@WEB@", &web.to_string());
+    let probe = include_str!("latency-probe.toml");
+    let probes = PROBES.map(|unit| probe.replace("@UNIT@", &unit.to_string()));
+    let text = probes.fold(text, |text, probe| text + &probe);
     place(dir, "latency.toml", &text, include_str!("probe.toml"))
 }

@@ -178,8 +178,8 @@ async fn a_broker_restart_half_way_loses_no_event() {
     }
 }
 
-#[tokio::test]
 #[expect(clippy::print_stdout, reason = "figures of a long run")]
+#[tokio::test]
 async fn m6_a_link_that_is_cut_again_and_again_loses_no_event() {
     const EVENTS: u64 = 3_000;
     for version in BOTH {

@@ -146,6 +146,27 @@ async fn a_durable_intent_is_found_after_a_crash() {
 }
 
 #[tokio::test]
+async fn space_that_was_set_aside_before_a_crash_is_given_back_by_the_next_start() {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _, _inputs) = open(directory.path(), BOOT);
+    assert!(journal.close(LONG).await);
+    let entries = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let last = entries.filter(|path| path.extension().is_some_and(|it| it == "log")).max().unwrap();
+    // As a kill leaves it: the content is there, and so is the room for more.
+    let file = std::fs::OpenOptions::new().write(true).open(&last).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, 1 << 20).unwrap();
+    let allocated = || last.metadata().unwrap().blocks() * 512;
+    let (length, before) = (last.metadata().unwrap().len(), allocated());
+    assert!(1 << 20 <= before, "{before}");
+    let (journal, recovered, _inputs) = open(directory.path(), BOOT);
+    assert!(recovered.last_stop_clean);
+    until(|| allocated() < 1 << 20).await;
+    assert_eq!(last.metadata().unwrap().len(), length, "and nothing of it is lost");
+    assert!(journal.close(LONG).await);
+}
+
+#[tokio::test]
 async fn in_another_boot_ages_are_unknown_until_the_core_has_taken_over() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _, _inputs) = open(directory.path(), BOOT);

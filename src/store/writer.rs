@@ -54,6 +54,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     fault: Arc<FaultReport>,
     next_segment: u64,
+    /// The last segment of the run before, until what a crash left set aside for it is given back.
+    before: Option<String>,
     /// The chain of the last frame that is durable: the next segment follows it.
     follows: Chain,
     /// Files with a segment's name that are not ours to remove.
@@ -108,6 +110,7 @@ impl Writer {
             shared,
             fault,
             next_segment,
+            before: next_segment.checked_sub(1).map(segment::file_name),
             follows,
             spared,
             segment: None,
@@ -282,6 +285,7 @@ impl Writer {
             segment.proven = true;
             self.shared.segments.fetch_add(1, Ordering::Relaxed);
             if segment.headed {
+                self.give_back();
                 self.prune();
             }
         }
@@ -319,6 +323,15 @@ impl Writer {
         drop(segment.file);
         // Gives back what was set aside; failing to costs space only.
         let _ = self.disk.cut(&segment.name, segment.length);
+    }
+
+    /// Gives back what was set aside for the last segment of a run that was killed: its length stays. Here, because a start
+    /// must not wait for the disk.
+    fn give_back(&mut self) {
+        let Some(name) = self.before.take().filter(|name| !self.spared.contains(name)) else { return };
+        if let Ok(length) = self.disk.size(&name) {
+            let _ = self.disk.cut(&name, length);
+        }
     }
 
     /// Removes the oldest segments beyond the quota. The present one is durable and holds the whole memory.

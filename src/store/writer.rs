@@ -223,6 +223,8 @@ impl Writer {
         self.unsynced.clear();
         (self.written, self.unsynced_since, self.retry) = (0, None, None);
         self.answer(true);
+        // Only now: an order that waits for its intent does not wait for this.
+        self.give_back();
         self.shared.overfull.store(false, Ordering::Relaxed);
         self.fault.set(false);
         let segment_max = self.shared.segment_bytes_max;
@@ -285,7 +287,6 @@ impl Writer {
             segment.proven = true;
             self.shared.segments.fetch_add(1, Ordering::Relaxed);
             if segment.headed {
-                self.give_back();
                 self.prune();
             }
         }
